@@ -1,0 +1,30 @@
+import type { ResolvedOptions } from '../options/resolved-options.js';
+import type { TransportRequest } from './request-context.js';
+
+/** Methods that change nothing (RFC 9110 §9.2.1). */
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/**
+ * Whether a request comes from another site and could change something: not to be done with the user's cookie (R54).
+ * Browsers say so in `Sec-Fetch-Site`, older ones in `Origin`; what sends neither is no browser.
+ */
+export function isForeignWrite(request: TransportRequest, csrf: ResolvedOptions['csrf']): boolean {
+  if (csrf === false || SAFE_METHODS.has(request.method ?? '')) return false;
+  const origin = request.headers.origin;
+  const site = request.headers['sec-fetch-site'];
+  if (typeof origin === 'string' && csrf.trustedOrigins.includes(origin)) return false;
+  if (site !== undefined) return site !== 'same-origin' && site !== 'none';
+  if (origin !== undefined) return !isSameHost(origin, request.headers.host);
+  return csrf.requireOrigin;
+}
+
+function isSameHost(origin: string | string[], host: string | string[] | undefined): boolean {
+  if (typeof origin !== 'string' || typeof host !== 'string' || !URL.canParse(origin)) return false;
+  const url = new URL(origin);
+  // Behind TLS termination only the proxy knows the scheme; a Host without port means that scheme's own.
+  return (
+    url.origin !== 'null' &&
+    URL.canParse(`${url.protocol}//${host}`) &&
+    new URL(`${url.protocol}//${host}`).host === url.host
+  );
+}

@@ -1,0 +1,19 @@
+import { applyDecorators, SetMetadata, UseInterceptors } from '@nestjs/common';
+import type { IncomingRequest } from '../../options/auth-handler.interface.js';
+import type { JsonObject } from '../../tokens/json.js';
+import { ContextGuard } from '../guards/context.guard.js';
+import { type ContextPredicate, REQUIRED_CONTEXT } from '../guards/required-context.js';
+
+/**
+ * Lets only sessions pass whose context holds these members, or satisfies the predicate: 403 otherwise, 401 without
+ * a session. It is enforced after all guards, so its place among the decorators does not matter.
+ *
+ * @example `@RequireContext({ device: 'mobile' })`
+ * @example `@RequireContext((context) => context.plan === 'premium')`
+ */
+export function RequireContext<
+  TContext extends object = JsonObject,
+  TRequest extends IncomingRequest = IncomingRequest,
+>(requirement: Partial<TContext> | ContextPredicate<TContext, TRequest>): MethodDecorator & ClassDecorator {
+  return applyDecorators(SetMetadata(REQUIRED_CONTEXT, requirement), UseInterceptors(ContextGuard));
+}

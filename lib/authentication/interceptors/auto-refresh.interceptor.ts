@@ -1,0 +1,70 @@
+import { type CallHandler, type ExecutionContext, Inject, Injectable, type NestInterceptor } from '@nestjs/common';
+import type { Observable } from 'rxjs';
+import { AUTHENTIFY_OPTIONS } from '../../authentify.constants.js';
+import { AuthentifyConfigurationError } from '../../errors/authentify-configuration.error.js';
+import type { ResolvedOptions } from '../../options/resolved-options.js';
+import type { Deadlines } from '../../tokens/lifetimes.js';
+import { TokenSlider } from '../../tokens/token-slider.js';
+import { AuthHooks } from '../auth-hooks.js';
+import { Challenge } from '../challenge.js';
+import { unauthorized } from '../denials.js';
+import { type Authentication, RequestAuthenticator } from '../request-authenticator.js';
+import { requestOf, responseOf } from '../request-context.js';
+import { TokenCookies } from '../token-cookies.js';
+
+/**
+ * Extends the session a request acts in, once per `autoRefreshInterval`, after all guards and before the handler,
+ * when headers can still be set. A cookie that brought the token is written again with its new Max-Age.
+ * Registered for all routes by `autoRefresh: true`; for some, put it there with `@UseInterceptors`.
+ *
+ * @throws AuthentifyConfigurationError at boot without `autoRefreshInterval`.
+ */
+@Injectable()
+export class AutoRefreshInterceptor implements NestInterceptor {
+  constructor(
+    @Inject(AUTHENTIFY_OPTIONS) options: ResolvedOptions,
+    private readonly authenticator: RequestAuthenticator,
+    private readonly slider: TokenSlider,
+    private readonly hooks: AuthHooks,
+    private readonly cookies: TokenCookies,
+    private readonly challenge: Challenge,
+  ) {
+    if (options.autoRefreshInterval === null) {
+      throw new AuthentifyConfigurationError('autoRefreshInterval', 'is needed by AutoRefreshInterceptor; try 300');
+    }
+  }
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
+    const authentication = this.authenticator.authenticationOf(requestOf(context));
+    const deadlines = authentication?.token && this.slider.due(authentication.token);
+    if (!deadlines) return next.handle();
+    return this.slide(context, authentication, deadlines).then(() => next.handle());
+  }
+
+  private async slide(
+    context: ExecutionContext,
+    { token, credential }: Authentication,
+    deadlines: Deadlines,
+  ): Promise<void> {
+    if (!token) return;
+    const { rawToken, cookieName, authType } = credential;
+    const outcome = await this.slider.slide(token, rawToken, deadlines);
+    if (outcome === 'unchanged') return;
+    if (outcome === 'ended') {
+      const error = unauthorized();
+      this.challenge.accompany(error, responseOf(context), authType, true);
+      throw error;
+    }
+    if (cookieName !== undefined) this.cookies.renew(responseOf(context), cookieName, rawToken, token);
+    await this.tellApp(context, rawToken);
+  }
+
+  private async tellApp(context: ExecutionContext, rawToken: string): Promise<void> {
+    const request = requestOf(context);
+    if (!request.auth) return;
+    const { user, auth: token } = request;
+    const result = await this.hooks.run('postAutoRefreshHandler', { user, token, rawToken, request });
+    request.user = result.user;
+    request.auth = result.token;
+  }
+}

@@ -1,0 +1,80 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
+import { AuthentifyEvents } from '../events/authentify-events.js';
+import type { AuthHandlerResult } from '../options/auth-handler.interface.js';
+import type { ResolvedOptions } from '../options/resolved-options.js';
+import type { AbstractAuthToken } from '../tokens/entities/abstract-auth-token.js';
+import { TokenVerifier } from '../tokens/token-verifier.js';
+import { AuthHooks } from './auth-hooks.js';
+import type { Credential } from './credential.js';
+import { isForeignWrite } from './csrf.js';
+import { crossSite, unauthorized } from './denials.js';
+import type { TransportRequest } from './request-context.js';
+
+/** What a request was authenticated with. */
+export interface Authentication {
+  readonly credential: Credential;
+  /** Who the request acts as; settles once, however many guards ask. */
+  readonly result: Promise<AuthHandlerResult>;
+  /** The session as verified, whatever a hook made of it; absent until then. */
+  token?: AbstractAuthToken;
+}
+
+/** Turns a presented credential into `request.user` and `request.auth`, once per request. */
+@Injectable()
+export class RequestAuthenticator {
+  /** Kept aside from the request, where a log of it would show the raw token. */
+  private readonly authentications = new WeakMap<TransportRequest, Authentication>();
+
+  constructor(
+    @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly verifier: TokenVerifier,
+    private readonly hooks: AuthHooks,
+    private readonly events: AuthentifyEvents,
+  ) {}
+
+  /**
+   * Verifies what the request presented. Several guards on one route share the look-up.
+   *
+   * @throws UnauthorizedException for a bad credential, ForbiddenException for a foreign site's use of a cookie.
+   */
+  authenticate(request: TransportRequest, credential: Credential): Promise<AuthHandlerResult> {
+    const known = this.authentications.get(request);
+    if (known && isSame(known.credential, credential)) return known.result;
+    const authentication: Authentication = {
+      credential,
+      result: this.verify(request, credential, (token) => {
+        authentication.token = token;
+      }),
+    };
+    this.authentications.set(request, authentication);
+    return authentication.result;
+  }
+
+  /** What this request was authenticated with; `undefined` where it was not. */
+  authenticationOf(request: TransportRequest): Authentication | undefined {
+    return this.authentications.get(request);
+  }
+
+  private async verify(
+    request: TransportRequest,
+    { authType, rawToken }: Credential,
+    onVerified: (token: AbstractAuthToken) => void,
+  ): Promise<AuthHandlerResult> {
+    if (authType === 'cookie' && isForeignWrite(request, this.options.csrf)) {
+      this.events.reject('cross-site', authType);
+      throw crossSite();
+    }
+    const token = await this.verifier.verify(rawToken, authType);
+    if (!token) throw unauthorized();
+
+    const result = await this.hooks.run('postAuthHandler', { user: token.user, token, rawToken, request });
+    onVerified(token);
+    request.auth = result.token;
+    return result;
+  }
+}
+
+function isSame(one: Credential, other: Credential): boolean {
+  return one.authType === other.authType && one.rawToken === other.rawToken;
+}

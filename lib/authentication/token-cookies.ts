@@ -1,0 +1,73 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { serialize } from 'cookie';
+import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
+import type { IncomingRequest } from '../options/auth-handler.interface.js';
+import type { ResolvedOptions } from '../options/resolved-options.js';
+import type { AbstractAuthToken } from '../tokens/entities/abstract-auth-token.js';
+import type { IssuedTokens } from '../tokens/issued-tokens.js';
+import { cookieValues } from './extractors/cookie-header.js';
+import { ResponseHeaders } from './response-headers.js';
+
+/** Browsers keep no cookie longer than 400 days (RFC 6265bis §5.5). */
+const LONGEST_MAX_AGE = 400 * 86_400;
+
+/** Writes, renews, clears and reads the session's cookies, on Express and Fastify alike (R57, R59). */
+@Injectable()
+export class TokenCookies {
+  constructor(
+    @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly headers: ResponseHeaders,
+  ) {}
+
+  /**
+   * Writes the access cookie and, where there is a refresh token and `refreshCookieName`, the refresh cookie
+   * (SameSite=Strict). Max-Age is what is left of `expiresAt` and `refreshUntil`, at most 400 days.
+   *
+   * @param response of Express or Fastify, before it is sent.
+   */
+  set(response: unknown, { accessToken, refreshToken, token }: IssuedTokens): void {
+    this.write(response, this.accessCookieName, accessToken, token.expiresAt);
+    if (refreshToken !== null && this.options.refreshCookieName !== null) {
+      this.write(response, this.options.refreshCookieName, refreshToken, token.refreshUntil, 'strict');
+    }
+  }
+
+  /** Removes every cookie the library reads or writes; for logout only. */
+  clear(response: unknown): void {
+    for (const name of this.options.authCookieNames) this.expire(response, name);
+    if (this.options.refreshCookieName !== null) this.expire(response, this.options.refreshCookieName, 'strict');
+  }
+
+  /** The refresh token in its cookie; `null` where it is missing, empty or there twice. */
+  refreshTokenFrom(request: IncomingRequest): string | null {
+    if (this.options.refreshCookieName === null) return null;
+    const [value, another] = cookieValues(request, this.options.refreshCookieName);
+    return value === undefined || value === '' || another !== undefined ? null : value;
+  }
+
+  /** @internal Writes an access cookie again, under the name it came by, after its session was extended. */
+  renew(response: unknown, name: string, rawToken: string, token: AbstractAuthToken): void {
+    this.write(response, name, rawToken, token.expiresAt);
+  }
+
+  private get accessCookieName(): string {
+    return this.options.authCookieNames[0] ?? '';
+  }
+
+  private expire(response: unknown, name: string, sameSite = this.options.cookie.sameSite): void {
+    this.write(response, name, '', new Date(0), sameSite);
+  }
+
+  private write(
+    response: unknown,
+    name: string,
+    value: string,
+    until: Date | null,
+    sameSite = this.options.cookie.sameSite,
+  ): void {
+    const left = until === null ? LONGEST_MAX_AGE : Math.ceil((until.getTime() - Date.now()) / 1000);
+    const maxAge = Math.max(0, Math.min(left, LONGEST_MAX_AGE));
+    this.headers.append(response, 'Set-Cookie', serialize(name, value, { ...this.options.cookie, sameSite, maxAge }));
+    this.headers.set(response, 'Cache-Control', 'no-store');
+  }
+}

@@ -1,0 +1,99 @@
+import { ConfigurableModuleBuilder, type DynamicModule, type Provider, type Type } from '@nestjs/common';
+import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
+import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
+import { AuthentifyGuard } from './authentication/guards/authentify.guard.js';
+import { AutoRefreshInterceptor } from './authentication/interceptors/auto-refresh.interceptor.js';
+import { AUTH_DATA_SOURCE, AUTH_TOKEN_ENTITY, AUTHENTIFY_OPTIONS } from './authentify.constants.js';
+import { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';
+import type { AuthentifyExtras, AuthentifyOptions } from './options/authentify-options.interface.js';
+import { resolveOptions } from './options/resolve-options.js';
+import { AbstractAuthToken } from './tokens/entities/abstract-auth-token.js';
+import { authTokenEntity } from './tokens/entities/auth-token-entity.js';
+
+/** The extras as one object, before it is known which entity was given. */
+export interface Extras extends AuthentifyExtras {
+  userEntity?: Type<unknown>;
+  tokenEntity?: Type<AbstractAuthToken>;
+}
+
+/** Nest strips from the options only what is named here. */
+const DEFAULTS = {
+  userEntity: undefined,
+  tokenEntity: undefined,
+  dataSource: undefined,
+  isGlobal: true,
+  guardAllRoutes: false,
+  autoRefresh: false,
+} as Extras;
+
+export const EXTRA_NAMES: readonly string[] = Object.keys(DEFAULTS);
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<AuthentifyOptions>()
+  .setClassMethodName('forRoot')
+  .setFactoryMethodName('createAuthentifyOptions')
+  .setExtras<Extras>(DEFAULTS, defineModule)
+  .build();
+
+/** The builder's class, its static methods typed so that `AuthentifyModule` can declare them more precisely. */
+export const ConfigurableAuthentifyModule = ConfigurableModuleClass as {
+  new (): object;
+  forRoot(options: object): DynamicModule;
+  forRootAsync(options: object): DynamicModule;
+};
+
+/** Adds to what the builder made what must be known while the module graph is built. */
+function defineModule(definition: DynamicModule, extras: Extras): DynamicModule {
+  const tokenEntity = tokenEntityOf(extras);
+  return {
+    ...definition,
+    global: flag(extras, 'isGlobal', true),
+    imports: [...(definition.imports ?? []), TypeOrmModule.forFeature([tokenEntity], extras.dataSource)],
+    providers: [
+      ...(definition.providers ?? []),
+      { provide: AUTH_TOKEN_ENTITY, useValue: tokenEntity },
+      { provide: AUTH_DATA_SOURCE, useExisting: getDataSourceToken(extras.dataSource) },
+      {
+        provide: AUTHENTIFY_OPTIONS,
+        useFactory: (options: unknown) => resolveOptions(options, extras),
+        inject: [MODULE_OPTIONS_TOKEN],
+      },
+      ...forAllRoutes(extras),
+    ],
+  };
+}
+
+function tokenEntityOf({ userEntity, tokenEntity }: Extras): Type<AbstractAuthToken> {
+  if (userEntity && tokenEntity) {
+    throw new AuthentifyConfigurationError(
+      'tokenEntity',
+      'and userEntity exclude each other: the token entity names its user itself',
+    );
+  }
+  if (userEntity) return authTokenEntity(() => userEntity);
+  if (!tokenEntity) {
+    throw new AuthentifyConfigurationError(
+      'userEntity',
+      'is missing: give your user entity, or your own token entity as tokenEntity',
+    );
+  }
+  if (typeof tokenEntity !== 'function' || !(tokenEntity.prototype instanceof AbstractAuthToken)) {
+    throw new AuthentifyConfigurationError('tokenEntity', 'must be a class that extends AbstractAuthToken');
+  }
+  return tokenEntity;
+}
+
+function forAllRoutes(extras: Extras): Provider[] {
+  const providers: Provider[] = [];
+  // `useExisting`, so that tests can override the guard.
+  if (flag(extras, 'guardAllRoutes', false)) providers.push({ provide: APP_GUARD, useExisting: AuthentifyGuard });
+  if (flag(extras, 'autoRefresh', false)) {
+    providers.push(AutoRefreshInterceptor, { provide: APP_INTERCEPTOR, useExisting: AutoRefreshInterceptor });
+  }
+  return providers;
+}
+
+function flag(extras: Extras, name: 'isGlobal' | 'guardAllRoutes' | 'autoRefresh', fallback: boolean): boolean {
+  const value = extras[name] ?? fallback;
+  if (typeof value !== 'boolean') throw new AuthentifyConfigurationError(name, 'must be true or false');
+  return value;
+}

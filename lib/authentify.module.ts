@@ -1,0 +1,132 @@
+import { type DynamicModule, Inject, Logger, Module, type OnModuleInit } from '@nestjs/common';
+import { AuthHooks } from './authentication/auth-hooks.js';
+import { Challenge } from './authentication/challenge.js';
+import { AuthentifyGuard } from './authentication/guards/authentify.guard.js';
+import { RequestAuthenticator } from './authentication/request-authenticator.js';
+import { ResponseHeaders } from './authentication/response-headers.js';
+import { CookieTokenStrategy } from './authentication/strategies/cookie-token.strategy.js';
+import { HeaderTokenStrategy } from './authentication/strategies/header-token.strategy.js';
+import { TokenCookies } from './authentication/token-cookies.js';
+import { AUTHENTIFY_OPTIONS } from './authentify.constants.js';
+import { ConfigurableAuthentifyModule, EXTRA_NAMES } from './authentify.module-definition.js';
+import { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';
+import { AuthentifyEvents } from './events/authentify-events.js';
+import type {
+  AuthentifyAsyncOptions,
+  AuthentifyOptions,
+  WithTokenEntity,
+  WithUserEntity,
+} from './options/authentify-options.interface.js';
+import type { ResolvedOptions } from './options/resolved-options.js';
+import type { AbstractAuthToken } from './tokens/entities/abstract-auth-token.js';
+import { TokenIssuer } from './tokens/token-issuer.js';
+import { TokenLookup } from './tokens/token-lookup.js';
+import { TokenPairFactory } from './tokens/token-pair.js';
+import { TokenPruner } from './tokens/token-pruner.js';
+import { TokenRefresher } from './tokens/token-refresher.js';
+import { TokenSlider } from './tokens/token-slider.js';
+import { TokenTable } from './tokens/token-table.js';
+import { TokenVerifier } from './tokens/token-verifier.js';
+import { TokenRepository } from './tokens/token.repository.js';
+import { TokenService } from './tokens/token.service.js';
+
+/** What beside the factory of `forRootAsync` is not an option but says where options come from. */
+const ASYNC_NAMES = new Set([
+  'imports',
+  'inject',
+  'useFactory',
+  'useClass',
+  'useExisting',
+  'provideInjectionTokensFrom',
+  ...EXTRA_NAMES,
+]);
+
+/** What guards, strategies and interceptors need wherever Nest makes them, and apps may inject. */
+const PUBLIC_PROVIDERS = [
+  TokenService,
+  TokenRepository,
+  TokenSlider,
+  AuthentifyEvents,
+  AuthentifyGuard,
+  AuthHooks,
+  Challenge,
+  CookieTokenStrategy,
+  HeaderTokenStrategy,
+  RequestAuthenticator,
+  TokenCookies,
+];
+
+/** Database-backed opaque tokens: sessions in a TypeORM table, guards for headers and cookies. */
+@Module({
+  providers: [
+    ...PUBLIC_PROVIDERS,
+    ResponseHeaders,
+    TokenIssuer,
+    TokenLookup,
+    TokenPairFactory,
+    TokenPruner,
+    TokenRefresher,
+    TokenTable,
+    TokenVerifier,
+  ],
+  exports: [AUTHENTIFY_OPTIONS, ...PUBLIC_PROVIDERS],
+})
+export class AuthentifyModule extends ConfigurableAuthentifyModule implements OnModuleInit {
+  constructor(
+    @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly table: TokenTable,
+  ) {
+    super();
+  }
+
+  /**
+   * Registers the module with options known at start.
+   *
+   * @example `AuthentifyModule.forRoot({ userEntity: User, tokenTtl: '1h', refreshTokenTtl: '7d' })`
+   * @throws AuthentifyConfigurationError here for wrong extras, while booting for wrong options.
+   */
+  static override forRoot<TUser extends object>(
+    options: WithUserEntity<TUser> & AuthentifyOptions<TUser, AbstractAuthToken<TUser>>,
+  ): DynamicModule;
+  static override forRoot<TToken extends AbstractAuthToken>(
+    options: WithTokenEntity<TToken> & AuthentifyOptions<TToken['user'], TToken>,
+  ): DynamicModule;
+  static override forRoot(options: object): DynamicModule {
+    return super.forRoot(options);
+  }
+
+  /**
+   * Registers the module with options made while the app starts, by a function or an `AuthentifyOptionsFactory`.
+   * The extras (`userEntity`, `guardAllRoutes`, …) stand beside it.
+   *
+   * @example `AuthentifyModule.forRootAsync({ userEntity: User, inject: [ConfigService], useFactory: (config) => … })`
+   * @throws AuthentifyConfigurationError here for wrong extras, while booting for wrong options.
+   */
+  static override forRootAsync<TUser extends object>(
+    options: WithUserEntity<TUser> & AuthentifyAsyncOptions<TUser, AbstractAuthToken<TUser>>,
+  ): DynamicModule;
+  static override forRootAsync<TToken extends AbstractAuthToken>(
+    options: WithTokenEntity<TToken> & AuthentifyAsyncOptions<TToken['user'], TToken>,
+  ): DynamicModule;
+  static override forRootAsync(options: object): DynamicModule {
+    const stray = Object.keys(options).find((name) => !ASYNC_NAMES.has(name));
+    if (stray !== undefined) {
+      throw new AuthentifyConfigurationError(
+        stray,
+        'must be returned by the factory of forRootAsync, not stand beside it',
+      );
+    }
+    return super.forRootAsync(options);
+  }
+
+  /** Checks at boot what only the data source can tell. */
+  onModuleInit(): void {
+    this.table.check();
+    const { tokenTtl, sessionMaxTtl } = this.options;
+    if (tokenTtl === null && sessionMaxTtl === null) {
+      new Logger(AuthentifyModule.name).warn(
+        'tokenTtl is null: sessions never end by themselves (consider sessionMaxTtl)',
+      );
+    }
+  }
+}

@@ -1,0 +1,10 @@
+/** Thrown by `generateHeaderToken` and `generateCookieToken` when the user is not, or no longer, in the database. */
+export class AuthentifyUserNotFoundError extends Error {
+  override readonly name = 'AuthentifyUserNotFoundError';
+  /** Stable, for programs. */
+  readonly code = 'ERR_AUTHENTIFY_USER_NOT_FOUND';
+
+  constructor(options?: ErrorOptions) {
+    super('No token was issued: the user does not exist in the database.', options);
+  }
+}

@@ -1,0 +1,77 @@
+import type { AuthType } from '../tokens/auth-type.js';
+import type { RevokedReason, UserId } from '../tokens/entities/abstract-auth-token.js';
+
+/** Why a credential was turned down. Clients are never told which; logs and events are. */
+export type RejectionReason =
+  /** No token of ours: wrong length, alphabet, prefix, kind or checksum, or no single well-formed credential. */
+  | 'malformed'
+  /** Well-formed, but no row: never issued, rotated away, or ended and deleted. */
+  | 'unknown'
+  | 'revoked'
+  | 'expired'
+  /** Past the absolute end of the session. */
+  | 'session-expired'
+  /** A header token in a cookie or the reverse. */
+  | 'wrong-transport'
+  | 'user-missing'
+  | 'user-inactive'
+  /** A refresh that lost a race and whose successor it can no longer derive; nothing was ended. */
+  | 'overtaken'
+  /** A refresh token of an earlier generation. */
+  | 'reuse'
+  /** An unsafe request from a foreign site. */
+  | 'cross-site';
+
+/** What every event about one session tells. */
+export interface SessionEvent {
+  /** When, by this process's clock. */
+  readonly at: Date;
+  readonly sessionId: string;
+  readonly userId: UserId;
+  readonly authType: AuthType;
+}
+
+/** A login. `alreadyEnded`: a simultaneous login of the same user outlived it (single login, session limit). */
+export interface IssuedEvent extends SessionEvent {
+  readonly type: 'issued';
+  readonly alreadyEnded: boolean;
+}
+
+/** An access token was verified, a pair rotated, a session extended, or a lost answer repeated. */
+export interface ProgressEvent extends SessionEvent {
+  readonly type: 'authenticated' | 'refreshed' | 'slid' | 'replayed';
+}
+
+/** A refresh token of an earlier generation came back, and the session was ended for it. */
+export interface ReuseDetectedEvent extends SessionEvent {
+  readonly type: 'reuse-detected';
+}
+
+/** A credential was turned down; the session is named where there is one. */
+export interface RejectedEvent extends Partial<Omit<SessionEvent, 'at'>> {
+  readonly type: 'rejected';
+  readonly at: Date;
+  readonly reason: RejectionReason;
+}
+
+/** Sessions were ended: the one named, or `count` of a user's. */
+export interface RevokedEvent {
+  readonly type: 'revoked';
+  readonly at: Date;
+  readonly reason: RevokedReason;
+  /** How many rows were ended. */
+  readonly count: number;
+  readonly sessionId?: string;
+  readonly userId?: UserId;
+}
+
+/** Expired sessions were pruned. */
+export interface PrunedEvent {
+  readonly type: 'pruned';
+  readonly at: Date;
+  readonly count: number;
+}
+
+/** Everything that happens to sessions, told apart by `type` (R64). */
+export type AuthentifyEvent =
+  IssuedEvent | ProgressEvent | ReuseDetectedEvent | RejectedEvent | RevokedEvent | PrunedEvent;

@@ -1,0 +1,66 @@
+export { AuthentifyModule } from './authentify.module.js';
+export { COOKIE_STRATEGY, HEADER_STRATEGY } from './authentify.constants.js';
+
+export { CurrentToken } from './authentication/decorators/current-token.decorator.js';
+export { CurrentUser } from './authentication/decorators/current-user.decorator.js';
+export { OptionalAuth } from './authentication/decorators/optional-auth.decorator.js';
+export { Public } from './authentication/decorators/public.decorator.js';
+export { RequireContext } from './authentication/decorators/require-context.decorator.js';
+export { AuthentifyGuard } from './authentication/guards/authentify.guard.js';
+export { ContextGuard } from './authentication/guards/context.guard.js';
+export { CookieAuthGuard } from './authentication/guards/cookie-auth.guard.js';
+export { HeaderAuthGuard } from './authentication/guards/header-auth.guard.js';
+export type { ContextPredicate } from './authentication/guards/required-context.js';
+export { AutoRefreshInterceptor } from './authentication/interceptors/auto-refresh.interceptor.js';
+export type { AuthenticatedRequest } from './authentication/request-context.js';
+export { CookieTokenStrategy } from './authentication/strategies/cookie-token.strategy.js';
+export { HeaderTokenStrategy } from './authentication/strategies/header-token.strategy.js';
+export { TokenCookies } from './authentication/token-cookies.js';
+
+export { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';
+export { AuthentifyUnavailableError } from './errors/authentify-unavailable.error.js';
+export { AuthentifyUserNotFoundError } from './errors/authentify-user-not-found.error.js';
+
+export type {
+  AuthentifyEvent,
+  IssuedEvent,
+  ProgressEvent,
+  PrunedEvent,
+  RejectedEvent,
+  RejectionReason,
+  ReuseDetectedEvent,
+  RevokedEvent,
+  SessionEvent,
+} from './events/authentify-event.js';
+export { AuthentifyEvents } from './events/authentify-events.js';
+
+export type {
+  AuthHandler,
+  AuthHandlerInput,
+  AuthHandlerResult,
+  AuthHook,
+  IncomingRequest,
+} from './options/auth-handler.interface.js';
+export type {
+  AuthentifyAsyncOptions,
+  AuthentifyExtras,
+  AuthentifyOptions,
+  AuthentifyOptionsFactory,
+  CookieOptions,
+  CsrfOptions,
+  WithTokenEntity,
+  WithUserEntity,
+} from './options/authentify-options.interface.js';
+export type { Duration } from './options/duration.js';
+
+export { AuthType } from './tokens/auth-type.js';
+export { AbstractAuthToken, type RevokedReason, type UserId } from './tokens/entities/abstract-auth-token.js';
+export { authTokenEntity } from './tokens/entities/auth-token-entity.js';
+export { TokenOwner } from './tokens/entities/token-owner.decorator.js';
+export type { IssuedTokens, IssuedTokensJson } from './tokens/issued-tokens.js';
+export type { DeepReadonly, JsonObject, JsonValue } from './tokens/json.js';
+export type { LifetimeOverrides } from './tokens/lifetimes.js';
+export type { IssueTokenOptions } from './tokens/token-issuer.js';
+export type { RefreshTokenOptions } from './tokens/token-refresher.js';
+export { TokenRepository } from './tokens/token.repository.js';
+export { TokenService, type UserOrKey } from './tokens/token.service.js';

@@ -1,0 +1,122 @@
+import type { ConfigurableModuleAsyncOptions, Type } from '@nestjs/common';
+import type { AbstractAuthToken } from '../tokens/entities/abstract-auth-token.js';
+import type { AuthHook } from './auth-handler.interface.js';
+import type { Duration } from './duration.js';
+
+/** Attributes of the cookies the library writes; what is not given keeps its default (R57). */
+export interface CookieOptions {
+  /** Default `true`; needed by `__Host-` and `__Secure-` names and by `sameSite: 'none'`. */
+  secure?: boolean;
+  /** Default `true`. */
+  httpOnly?: boolean;
+  /** Default `'lax'`; the refresh cookie is always `strict`. */
+  sameSite?: 'lax' | 'strict' | 'none';
+  /** Default `'/'`; `__Host-` names allow nothing else. */
+  path?: string;
+  /** Default none: the host that answered. Not with `__Host-` names. */
+  domain?: string;
+}
+
+/** The cross-site defence of cookie credentials on unsafe methods (R54). */
+export interface CsrfOptions {
+  /** Other origins that may act with the user's cookie, as browsers write them: `https://app.example.com`. */
+  trustedOrigins?: readonly string[];
+  /** Refuse unsafe requests that carry neither `Sec-Fetch-Site` nor `Origin`; default `false`. */
+  requireOrigin?: boolean;
+}
+
+/**
+ * Run-time options. Lifetimes are {@link Duration}s: seconds or an `ms` string, positive; `null` = none.
+ * Wrong values and unknown names stop the boot with an `AuthentifyConfigurationError`.
+ */
+export interface AuthentifyOptions<TUser = unknown, TToken = AbstractAuthToken> {
+  /** Life of an access token. Default `'24h'`; `null` = it never expires. */
+  tokenTtl?: Duration | null;
+  /** Life of a refresh token; must exceed `tokenTtl`. Default `'7d'`, or `null` (none) where `tokenTtl` is `null`. */
+  refreshTokenTtl?: Duration | null;
+  /** How old the last slide must be for the next one; below `tokenTtl`; 0 = every request. Needed with `autoRefresh`. */
+  autoRefreshInterval?: Duration;
+  /** How long after login sliding may still extend a session. Needed with `autoRefresh`. */
+  autoRefreshMaxTtl?: Duration;
+  /** Absolute end of a session, fixed at login (R25). Default `autoRefreshMaxTtl`, else `null`; at least `tokenTtl`. */
+  sessionMaxTtl?: Duration | null;
+  /** A login ends all other sessions of that user. Default `false`. */
+  enforceSingleLogin?: boolean;
+  /** How many sessions a user may have; a login beyond it ends the oldest. Default `null` = any number. */
+  maxSessionsPerUser?: number | null;
+  /** Refuse header tokens in cookies and the reverse, for verification and refresh (R20). Default `true`. */
+  enableAuthRestriction?: boolean;
+  /** Digest under which tokens are stored. Default `'sha256'`. Changing it logs everyone out. */
+  secureHashAlgorithm?: 'sha256' | 'sha384' | 'sha512';
+  /**
+   * HMAC keys of at least 32 bytes; the first signs, all verify (R5). Default none; recommended in production, so
+   * that a stolen database alone is worth nothing. Deploy a new key in two steps: append it, then move it to the front.
+   */
+  hashSecrets?: readonly string[];
+  /** Accepted `Authorization` schemes, matched in any letter case. Default `['Bearer', 'Token']`. */
+  authHeaderPrefixes?: readonly string[];
+  /** Cookies looked at, in this order; the first one present decides, the first one is written. Default `['__Host-token']`. */
+  authCookieNames?: readonly string[];
+  /** Cookie of the refresh token. Default `'__Host-refresh-token'`; `null` = never written. */
+  refreshCookieName?: string | null;
+  /** Keep ended rows for the record: `true` = for good, a duration = that long. Default `false` = delete them. */
+  keepExpiredTokens?: boolean | Duration;
+  /** An unknown key of `contextObj` throws instead of giving `undefined`. Default `false`. */
+  strictContextAccess?: boolean;
+  /** Runs after a credential was accepted, before the guard returns; may replace user and token. */
+  postAuthHandler?: AuthHook<TUser, TToken>;
+  /** Runs after a session was extended by the `AutoRefreshInterceptor`. */
+  postAutoRefreshHandler?: AuthHook<TUser, TToken>;
+  /**
+   * For how long the previous refresh token gets the same successor pair again: lost answers, second tabs (R32).
+   * Default `'30s'`, at most 60 s; 0 = strict: any retry ends the session.
+   */
+  refreshGracePeriod?: Duration;
+  /** First letters of every token, for secret scanners: `[a-z0-9]{2,10}`. Default `'af'`. Changing it logs everyone out. */
+  tokenPrefix?: string;
+  /** Attributes of the cookies written. */
+  cookie?: CookieOptions;
+  /** Cross-site defence of the cookie path; `false` switches it off. */
+  csrf?: CsrfOptions | false;
+  /** Named in the `WWW-Authenticate` challenge. Default `'api'`. */
+  realm?: string;
+  /** Whether a user may act now; asked on verification and refresh. Default `user => user.isActive !== false`. */
+  isUserActive?: (user: TUser) => boolean | Promise<boolean>;
+  /** Largest context in bytes of JSON. Default 4096, at most 65536. */
+  contextMaxBytes?: number;
+}
+
+/** What must be known while the module graph is built, so it stands beside the factory of `forRootAsync`. */
+export interface AuthentifyExtras {
+  /** Name of the TypeORM data source. Default: the default one. */
+  dataSource?: string;
+  /** Makes guards and services available everywhere. Default `true`. */
+  isGlobal?: boolean;
+  /** Guards every route; open some with `@Public()`. Default `false`. */
+  guardAllRoutes?: boolean;
+  /** Extends sessions while they are used, on every route. Default `false`; nothing is registered when off. */
+  autoRefresh?: boolean;
+}
+
+/** The app's user entity; the library makes the token entity for it (table `auth_tokens`). */
+export interface WithUserEntity<TUser> extends AuthentifyExtras {
+  userEntity: Type<TUser>;
+  tokenEntity?: undefined;
+}
+
+/** The app's own token entity, extending `AbstractAuthToken`. */
+export interface WithTokenEntity<TToken> extends AuthentifyExtras {
+  tokenEntity: Type<TToken>;
+  userEntity?: undefined;
+}
+
+/** A class that makes the options, for `useClass` and `useExisting`. */
+export interface AuthentifyOptionsFactory<TUser = unknown, TToken = AbstractAuthToken> {
+  createAuthentifyOptions(): AuthentifyOptions<TUser, TToken> | Promise<AuthentifyOptions<TUser, TToken>>;
+}
+
+/** `imports`, `inject` and one of `useFactory`, `useClass`, `useExisting`. */
+export type AuthentifyAsyncOptions<TUser = unknown, TToken = AbstractAuthToken> = ConfigurableModuleAsyncOptions<
+  AuthentifyOptions<TUser, TToken>,
+  'createAuthentifyOptions'
+>;

@@ -1,0 +1,67 @@
+import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
+import type { Milliseconds } from './duration.js';
+import type { ResolvedOptions } from './resolved-options.js';
+
+const LONGEST_GRACE: Milliseconds = 60_000;
+
+/** Checks what one option alone cannot show: options that contradict each other (R57, R67). */
+export function checkTogether(options: ResolvedOptions, autoRefresh: boolean): void {
+  checkLifetimes(options);
+  checkSliding(options, autoRefresh);
+  checkCookies(options);
+}
+
+function checkLifetimes(options: ResolvedOptions): void {
+  const { tokenTtl, refreshTokenTtl, sessionMaxTtl, autoRefreshMaxTtl } = options;
+  if (refreshTokenTtl !== null && (tokenTtl === null || refreshTokenTtl <= tokenTtl)) {
+    fail('refreshTokenTtl', 'must exceed tokenTtl; lengthen it, or set it to null for no refresh tokens');
+  }
+  if (tokenTtl !== null && autoRefreshMaxTtl !== null && autoRefreshMaxTtl < tokenTtl) {
+    fail('autoRefreshMaxTtl', 'must not be shorter than tokenTtl');
+  }
+  if (tokenTtl !== null && sessionMaxTtl !== null && sessionMaxTtl < tokenTtl) {
+    fail('sessionMaxTtl', 'must not be shorter than tokenTtl');
+  }
+  if (options.refreshGracePeriod > LONGEST_GRACE) fail('refreshGracePeriod', 'must not exceed 60 seconds');
+}
+
+function checkSliding(options: ResolvedOptions, autoRefresh: boolean): void {
+  const { tokenTtl, refreshTokenTtl, autoRefreshInterval, autoRefreshMaxTtl } = options;
+  if (autoRefresh && autoRefreshInterval === null) fail('autoRefreshInterval', 'is needed with autoRefresh; try 300');
+  if (autoRefresh && autoRefreshMaxTtl === null) fail('autoRefreshMaxTtl', "is needed with autoRefresh; try '30d'");
+  if (autoRefresh && tokenTtl !== null && refreshTokenTtl === null) {
+    fail('refreshTokenTtl', 'is needed with autoRefresh; give it a duration longer than tokenTtl');
+  }
+  if (autoRefreshInterval !== null && tokenTtl !== null && autoRefreshInterval >= tokenTtl) {
+    fail('autoRefreshInterval', 'must be below tokenTtl, or tokens expire before they can slide');
+  }
+}
+
+function checkCookies({ cookie, authCookieNames, refreshCookieName }: ResolvedOptions): void {
+  if (cookie.sameSite === 'none' && !cookie.secure) fail('cookie', "sameSite 'none' needs secure: true");
+  if (refreshCookieName !== null && authCookieNames.includes(refreshCookieName)) {
+    fail('refreshCookieName', 'must differ from every name in authCookieNames');
+  }
+  checkPrefix('authCookieNames', authCookieNames, cookie);
+  checkPrefix('refreshCookieName', refreshCookieName === null ? [] : [refreshCookieName], cookie);
+}
+
+/** Browsers drop cookies whose attributes break the promise of their name's prefix (RFC 6265bis §4.1.3). */
+function checkPrefix(option: string, names: readonly string[], cookie: ResolvedOptions['cookie']): void {
+  for (const name of names.map((each) => each.toLowerCase())) {
+    const host = name.startsWith('__host-');
+    if ((host || name.startsWith('__secure-')) && !cookie.secure) {
+      fail(
+        option,
+        `holds a name that needs cookie.secure: true; without HTTPS choose a name without "${name.slice(0, name.indexOf('-') + 1)}"`,
+      );
+    }
+    if (host && (cookie.domain !== undefined || cookie.path !== '/')) {
+      fail(option, "holds a __Host- name, which allows no cookie.domain and only cookie.path '/'");
+    }
+  }
+}
+
+function fail(option: string, problem: string): never {
+  throw new AuthentifyConfigurationError(option, problem);
+}

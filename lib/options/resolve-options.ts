@@ -1,0 +1,104 @@
+import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
+import type { AuthentifyExtras } from './authentify-options.interface.js';
+import * as is from './option-checks.js';
+import { checkTogether } from './option-rules.js';
+import type { ResolvedOptions } from './resolved-options.js';
+
+/** RFC 9110 §5.6.2, the grammar of scheme and cookie names. */
+const HTTP_TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** What a quoted-string holds without escapes (RFC 9110 §5.6.4). */
+const REALM = /^[ !#-[\]-~]+$/;
+
+const scheme = is.text(HTTP_TOKEN, 'must be HTTP tokens such as Bearer');
+const cookieName = is.text(HTTP_TOKEN, 'must be a cookie name: an HTTP token such as __Host-token');
+const secret: is.Check<string> = (value) => {
+  if (typeof value !== 'string' || Buffer.byteLength(value) < 32) {
+    throw new RangeError('must hold secrets of at least 32 bytes each; make one with: openssl rand -hex 32');
+  }
+  return value;
+};
+const origin: is.Check<string> = (value) => {
+  const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : null;
+  if (!url || url.origin !== value || !/^https?:$/.test(url.protocol) || url.host.includes('*')) {
+    throw new RangeError(
+      'must be origins as browsers send them: scheme, host, port, nothing more (https://app.example.com)',
+    );
+  }
+  return value;
+};
+
+const cookie = is.group({
+  secure: is.optional(true, is.flag),
+  httpOnly: is.optional(true, is.flag),
+  sameSite: is.optional('lax', is.oneOf('lax', 'strict', 'none')),
+  path: is.optional('/', is.text(/^\/[!-:<-~]*$/, "must be a path that begins with '/'")),
+  domain: (value) =>
+    value === undefined ? undefined : is.text(/^[A-Za-z0-9.-]+$/, 'must be a host name such as example.com')(value),
+});
+const csrf = is.group({
+  trustedOrigins: is.optional([], is.listOf(origin, 'any')),
+  requireOrigin: is.optional(false, is.flag),
+});
+
+/** Every option there is, with its default and its grammar. */
+const OPTIONS: { readonly [Name in keyof ResolvedOptions]: is.Check<ResolvedOptions[Name]> } = {
+  tokenTtl: is.optional('24h', is.nullable(is.duration)),
+  refreshTokenTtl: is.optional('7d', is.nullable(is.duration)),
+  autoRefreshInterval: is.absentOr(is.durationOrZero),
+  autoRefreshMaxTtl: is.absentOr(is.duration),
+  sessionMaxTtl: is.optional(null, is.nullable(is.duration)),
+  enforceSingleLogin: is.optional(false, is.flag),
+  maxSessionsPerUser: is.optional(null, is.nullable(is.wholeNumber(1, 1_000_000))),
+  enableAuthRestriction: is.optional(true, is.flag),
+  secureHashAlgorithm: is.optional('sha256', is.oneOf('sha256', 'sha384', 'sha512')),
+  hashSecrets: is.optional([], is.listOf(secret, 'any')),
+  authHeaderPrefixes: is.optional(['Bearer', 'Token'], is.listOf(scheme)),
+  authCookieNames: is.optional(['__Host-token'], is.listOf(cookieName)),
+  refreshCookieName: is.optional('__Host-refresh-token', is.nullable(cookieName)),
+  keepExpiredTokens: is.optional(false, (value) => (typeof value === 'boolean' ? value : is.duration(value))),
+  strictContextAccess: is.optional(false, is.flag),
+  postAuthHandler: is.absentOr(is.hook),
+  postAutoRefreshHandler: is.absentOr(is.hook),
+  refreshGracePeriod: is.optional('30s', is.durationOrZero),
+  tokenPrefix: is.optional('af', is.text(/^[a-z0-9]{2,10}$/, 'must be 2 to 10 lower-case letters and digits')),
+  cookie: is.optional({}, cookie),
+  csrf: is.optional({}, (value) => (value === false ? false : csrf(value))),
+  realm: is.optional('api', is.text(REALM, 'must be printable ASCII without quotes and backslashes')),
+  isUserActive: is.optional(
+    (user: { isActive?: unknown }) => user.isActive !== false,
+    is.callable as is.Check<ResolvedOptions['isUserActive']>,
+  ),
+  contextMaxBytes: is.optional(4096, is.wholeNumber(2, 65_536)),
+};
+
+/**
+ * Turns what the app passed to `forRoot` or returned from its factory into the options the library works with.
+ *
+ * @throws AuthentifyConfigurationError for unknown names, wrong values and options that contradict each other (R67).
+ */
+export function resolveOptions(given: unknown, extras: Pick<AuthentifyExtras, 'autoRefresh'> = {}): ResolvedOptions {
+  if (typeof given !== 'object' || given === null) {
+    throw new AuthentifyConfigurationError('options', 'must be an object; the factory returned something else');
+  }
+  const options = readEach({ ...given });
+  checkTogether(options, extras.autoRefresh === true);
+  return Object.freeze(options);
+}
+
+function readEach(given: Record<string, unknown>): ResolvedOptions {
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(OPTIONS, name)) {
+      throw new AuthentifyConfigurationError(name, `is no option here; known are ${Object.keys(OPTIONS).join(', ')}`);
+    }
+  }
+  if (given.tokenTtl === null) given.refreshTokenTtl ??= null;
+  if (given.sessionMaxTtl === undefined) given.sessionMaxTtl = given.autoRefreshMaxTtl;
+  const entries = Object.entries<is.Check<unknown>>(OPTIONS).map(([name, check]) => {
+    try {
+      return [name, check(given[name])];
+    } catch (error) {
+      throw new AuthentifyConfigurationError(name, (error as Error).message);
+    }
+  });
+  return Object.fromEntries(entries) as ResolvedOptions;
+}

@@ -1,0 +1,31 @@
+import type { AuthHook } from './auth-handler.interface.js';
+import type { CookieOptions } from './authentify-options.interface.js';
+import type { Milliseconds } from './duration.js';
+
+/** The options as the library reads them: validated, complete, frozen; lengths of time in milliseconds. */
+export interface ResolvedOptions {
+  readonly tokenTtl: Milliseconds | null;
+  readonly refreshTokenTtl: Milliseconds | null;
+  readonly autoRefreshInterval: Milliseconds | null;
+  readonly autoRefreshMaxTtl: Milliseconds | null;
+  readonly sessionMaxTtl: Milliseconds | null;
+  readonly enforceSingleLogin: boolean;
+  readonly maxSessionsPerUser: number | null;
+  readonly enableAuthRestriction: boolean;
+  readonly secureHashAlgorithm: string;
+  readonly hashSecrets: readonly string[];
+  readonly authHeaderPrefixes: readonly string[];
+  readonly authCookieNames: readonly string[];
+  readonly refreshCookieName: string | null;
+  readonly keepExpiredTokens: boolean | Milliseconds;
+  readonly strictContextAccess: boolean;
+  readonly postAuthHandler: AuthHook | null;
+  readonly postAutoRefreshHandler: AuthHook | null;
+  readonly refreshGracePeriod: Milliseconds;
+  readonly tokenPrefix: string;
+  readonly cookie: Readonly<Required<Omit<CookieOptions, 'domain'>> & Pick<CookieOptions, 'domain'>>;
+  readonly csrf: { readonly trustedOrigins: readonly string[]; readonly requireOrigin: boolean } | false;
+  readonly realm: string;
+  readonly isUserActive: (user: unknown) => boolean | Promise<boolean>;
+  readonly contextMaxBytes: number;
+}

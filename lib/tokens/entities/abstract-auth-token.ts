@@ -1,0 +1,150 @@
+import { inspect, type InspectOptions } from 'node:util';
+import { Column, type ColumnOptions, Index, PrimaryColumn } from 'typeorm';
+import type { AuthType } from '../auth-type.js';
+import { contextViewOf, freezeDeep } from '../context-view.js';
+import type { DeepReadonly, JsonObject } from '../json.js';
+import { instantTransformer } from './instant.transformer.js';
+
+/** A user's primary key as TypeORM hands it out; `bigint` keys are strings. */
+export type UserId = string | number;
+
+/** Why a kept row was ended (`keepExpiredTokens`). */
+export type RevokedReason = 'revoked' | 'revoked-all' | 'single-login' | 'session-limit' | 'reuse-detected' | 'expired';
+
+const INSTANT: ColumnOptions = { type: 'bigint', transformer: instantTransformer };
+const OPTIONAL_INSTANT: ColumnOptions = { ...INSTANT, nullable: true };
+/** Lower-case hex of the longest digest, SHA-512. Selected only by the look-ups that compare it. */
+const DIGEST: ColumnOptions = { type: 'varchar', length: 128, nullable: true, select: false };
+
+/** What the library keeps to itself: absent from JSON and `inspect` even where an app has loaded it (R63). */
+const PRIVATE_COLUMNS: ReadonlySet<string> = new Set([
+  'accessTokenHash',
+  'refreshTokenHash',
+  'refreshFamilyHash',
+  'previousRefreshTokenHash',
+  'rotationSalt',
+  'pruneAt',
+] satisfies (keyof AbstractAuthToken)[]);
+
+/**
+ * One row, one session on one device. Extend it to add columns; the id stays the same for the session's whole
+ * life while its access and refresh token change on rotation. Raw tokens are never stored.
+ *
+ * @typeParam TUser the app's user entity.
+ * @typeParam TContext the shape of `context`.
+ */
+export abstract class AbstractAuthToken<TUser = unknown, TContext extends object = JsonObject> {
+  /** UUID v7, the public id of the session: safe to show and to log. */
+  @PrimaryColumn({ type: 'varchar', length: 36 })
+  id!: string;
+
+  /** The owner; declare it with `@TokenOwner(() => User)`. Loaded by verification and refresh, not by lists. */
+  abstract user: TUser;
+
+  /** The owner's primary key, always there. */
+  userId!: UserId;
+
+  /** The transport this session was opened for. */
+  @Column({ name: 'auth_type', type: 'varchar', length: 16 })
+  authType!: AuthType;
+
+  /** What the app remembers about the device, as given at login; deeply frozen. */
+  @Column({ type: 'simple-json', transformer: { to: (value: unknown) => value, from: freezeDeep } })
+  context!: TContext;
+
+  /** When the user logged in. */
+  @Column({ name: 'created_at', ...INSTANT })
+  createdAt!: Date;
+
+  /** When this session last gained time: login, rotation or slide. */
+  @Column({ name: 'last_refreshed_at', ...INSTANT })
+  lastRefreshedAt!: Date;
+
+  /** When the access token dies; `null` = never. */
+  @Column({ name: 'expires_at', ...OPTIONAL_INSTANT })
+  expiresAt!: Date | null;
+
+  /** Until when the refresh token is good; `null` = there is none. */
+  @Column({ name: 'refresh_until', ...OPTIONAL_INSTANT })
+  refreshUntil!: Date | null;
+
+  /** The absolute end, fixed at login; `null` = none (`sessionMaxTtl`). */
+  @Column({ name: 'session_expires_at', ...OPTIONAL_INSTANT })
+  sessionExpiresAt!: Date | null;
+
+  /** When the current pair replaced its predecessor; `null` = never yet. */
+  @Column({ name: 'rotated_at', ...OPTIONAL_INSTANT })
+  rotatedAt!: Date | null;
+
+  /** When a kept row was ended; `null` = it was not. */
+  @Column({ name: 'revoked_at', ...OPTIONAL_INSTANT })
+  revokedAt!: Date | null;
+
+  /** Why a kept row was ended. */
+  @Column({ name: 'revoked_reason', type: 'varchar', length: 32, nullable: true })
+  revokedReason!: RevokedReason | null;
+
+  /** @internal */
+  @Index({ unique: true })
+  @Column({ name: 'access_token_hash', ...DIGEST, nullable: false })
+  accessTokenHash?: string;
+
+  /** @internal */
+  @Column({ name: 'refresh_token_hash', ...DIGEST })
+  refreshTokenHash?: string | null;
+
+  /** @internal */
+  @Index({ unique: true })
+  @Column({ name: 'refresh_family_hash', ...DIGEST })
+  refreshFamilyHash?: string | null;
+
+  /** @internal */
+  @Column({ name: 'previous_refresh_token_hash', ...DIGEST })
+  previousRefreshTokenHash?: string | null;
+
+  /** @internal */
+  @Column({ name: 'rotation_salt', type: 'varchar', length: 64, nullable: true, select: false })
+  rotationSalt?: string | null;
+
+  /** @internal */
+  @Index()
+  @Column({ name: 'prune_at', ...OPTIONAL_INSTANT, select: false })
+  pruneAt?: Date | null;
+
+  /** Whether the access token's time is over. The session may still be refreshed. */
+  get isExpired(): boolean {
+    const now = Date.now();
+    return isPast(this.expiresAt, now) || isPast(this.sessionExpiresAt, now);
+  }
+
+  /** Whether the access token can be used now: neither revoked nor expired. */
+  get isActive(): boolean {
+    return this.revokedAt === null && !this.isExpired;
+  }
+
+  /** The context, read-only at every depth; an unknown key throws with `strictContextAccess`. */
+  get contextObj(): DeepReadonly<TContext> {
+    return contextViewOf(this, this.context) as DeepReadonly<TContext>;
+  }
+
+  /** The row's public columns: no digest, and no user, whose own secrets are not ours to publish. */
+  toJSON(): Record<string, unknown> {
+    const { user: _user, ...columns } = this.withoutPrivateColumns();
+    return columns;
+  }
+
+  /** @internal */
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    return `${this.constructor.name} ${inspect(this.withoutPrivateColumns(), options)}`;
+  }
+
+  private withoutPrivateColumns(): Record<string, unknown> {
+    const columns = Object.entries(this).filter(([name]) => !PRIVATE_COLUMNS.has(name));
+    return Object.fromEntries(columns);
+  }
+}
+
+/** Whether `deadline` has been reached: a token is dead from its expiry on, not after it (R24). */
+export function isPast(deadline: Date | null | undefined, now: number): boolean {
+  return deadline !== null && deadline !== undefined && now >= deadline.getTime();
+}

@@ -1,0 +1,31 @@
+import type { Type } from '@nestjs/common';
+import { Index, JoinColumn, ManyToOne, RelationId } from 'typeorm';
+import { AuthentifyConfigurationError } from '../../errors/authentify-configuration.error.js';
+
+/**
+ * Declares whose session a token is: column `user_id` of the user key's own type (int, unsigned, uuid, bigint or
+ * string), a foreign key with `ON DELETE CASCADE` (R51), an index, and `userId` readable without loading the user.
+ *
+ * @example
+ * ```ts
+ * @Entity('auth_tokens')
+ * export class AuthToken extends AbstractAuthToken<User> {
+ *   @TokenOwner(() => User) user!: User;
+ * }
+ * ```
+ * @throws AuthentifyConfigurationError on a property with another name than `user`.
+ */
+export function TokenOwner(user: () => Type<unknown>): PropertyDecorator {
+  return (prototype, property) => {
+    if (property !== 'user') {
+      throw new AuthentifyConfigurationError(
+        '@TokenOwner',
+        `belongs on the property "user", not "${String(property)}"`,
+      );
+    }
+    ManyToOne(user, { nullable: false, onDelete: 'CASCADE', onUpdate: 'NO ACTION' })(prototype, property);
+    JoinColumn({ name: 'user_id' })(prototype, property);
+    Index()(prototype, property);
+    RelationId('user')(prototype, 'userId');
+  };
+}

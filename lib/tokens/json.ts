@@ -1,0 +1,12 @@
+/** What JSON can carry. */
+export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject;
+
+/** A JSON object; the default shape of a session's context. */
+export type JsonObject = { [key: string]: JsonValue };
+
+/** The same value, read-only at every depth. */
+export type DeepReadonly<T> = T extends (infer Member)[]
+  ? readonly DeepReadonly<Member>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+    : T;

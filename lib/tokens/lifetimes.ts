@@ -1,0 +1,80 @@
+import { type Milliseconds, parseDuration } from '../options/duration.js';
+import type { AbstractAuthToken } from './entities/abstract-auth-token.js';
+
+/** How long the tokens of a session live from login, rotation or slide on; `null` = without end, or no refresh token. */
+export interface Lifetimes {
+  access: Milliseconds | null;
+  refresh: Milliseconds | null;
+}
+
+/** The columns that a session's lifetimes decide. */
+export interface Deadlines {
+  lastRefreshedAt: Date;
+  expiresAt: Date | null;
+  refreshUntil: Date | null;
+}
+
+/** A lifetime as a caller gives it: `undefined` = as configured, `null` = none. */
+export interface LifetimeOverrides {
+  accessExpiresIn?: number | string | null;
+  refreshExpiresIn?: number | string | null;
+}
+
+/**
+ * Reads the lifetimes of one call (R27).
+ *
+ * @throws TypeError, RangeError for what is no positive duration.
+ */
+export function readOverrides(overrides: LifetimeOverrides): Partial<Lifetimes> {
+  return {
+    access: readOverride('accessExpiresIn', overrides.accessExpiresIn),
+    refresh: readOverride('refreshExpiresIn', overrides.refreshExpiresIn),
+  };
+}
+
+function readOverride(name: string, value: number | string | null | undefined): Milliseconds | null | undefined {
+  if (value === null || value === undefined) return value;
+  try {
+    return parseDuration(value);
+  } catch (error) {
+    const Failure = error instanceof TypeError ? TypeError : RangeError;
+    throw new Failure(`${name} ${(error as Error).message}`);
+  }
+}
+
+/** @throws RangeError where the refresh token would not outlive the access token. */
+export function checkRefreshOutlivesAccess({ access, refresh }: Lifetimes): void {
+  if (refresh !== null && (access === null || refresh <= access)) {
+    throw new RangeError(
+      'refreshExpiresIn must exceed accessExpiresIn; give both, or refreshExpiresIn: null for no refresh token',
+    );
+  }
+}
+
+/** The deadlines of tokens that start living at `start`, clamped to the session's absolute end (R25). */
+export function deadlinesFrom(start: number, lifetimes: Lifetimes, sessionEnd: Date | null): Deadlines {
+  return {
+    lastRefreshedAt: new Date(start),
+    expiresAt: lifetimes.access === null ? sessionEnd : earlier(start + lifetimes.access, sessionEnd),
+    refreshUntil: lifetimes.refresh === null ? null : earlier(start + lifetimes.refresh, sessionEnd),
+  };
+}
+
+/** The lifetimes a session was given, whatever the options say today. */
+export function ownLifetimes(token: AbstractAuthToken): Lifetimes {
+  const start = token.lastRefreshedAt.getTime();
+  return {
+    access: token.expiresAt === null ? null : token.expiresAt.getTime() - start,
+    refresh: token.refreshUntil === null ? null : token.refreshUntil.getTime() - start,
+  };
+}
+
+/** When a row can be of no use any more: the index the prune job walks; `null` = never. */
+export function pruneAtOf({ refreshUntil, expiresAt }: Pick<Deadlines, 'refreshUntil' | 'expiresAt'>): Date | null {
+  return refreshUntil ?? expiresAt;
+}
+
+/** The earlier of an instant and an end that may not exist. */
+export function earlier(instant: number, end: Date | null): Date {
+  return new Date(end === null ? instant : Math.min(instant, end.getTime()));
+}

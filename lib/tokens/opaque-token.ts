@@ -1,0 +1,86 @@
+import { randomBytes } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+
+/** What a token opens: an API call, or the next pair. */
+export type TokenKind = 'access' | 'refresh';
+
+const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const MARKS: Record<TokenKind, string> = { access: 'at', refresh: 'rt' };
+const SECRET_BYTES = 32;
+/** Base62 digits of 256 bits, of a session's 128-bit family part, and of a CRC-32. */
+const SECRET_LENGTH = 43;
+const FAMILY_LENGTH = 22;
+const CHECKSUM_LENGTH = 6;
+
+/** 256 fresh random bits (R1). */
+export function randomSecret(): Buffer {
+  return randomBytes(SECRET_BYTES);
+}
+
+/** The part that all refresh tokens of one session share, from its first to its last. */
+export function randomFamily(): string {
+  return base62(randomBytes(16), FAMILY_LENGTH);
+}
+
+/**
+ * Writes tokens `<prefix>_at_<secret><checksum>` and `<prefix>_rt_<family><secret><checksum>`, safe in URLs, cookies
+ * and `Authorization` headers, and reads them back without asking a database (R2, R15, R16).
+ */
+export class OpaqueTokenFormat {
+  private readonly heads: Record<TokenKind, string>;
+  private readonly patterns: Record<TokenKind, RegExp>;
+
+  constructor(prefix: string) {
+    this.heads = { access: `${prefix}_${MARKS.access}_`, refresh: `${prefix}_${MARKS.refresh}_` };
+    this.patterns = {
+      access: this.pattern('access', SECRET_LENGTH + CHECKSUM_LENGTH),
+      refresh: this.pattern('refresh', FAMILY_LENGTH + SECRET_LENGTH + CHECKSUM_LENGTH),
+    };
+  }
+
+  access(secret: Buffer): string {
+    return withChecksum(this.heads.access + base62(secret, SECRET_LENGTH));
+  }
+
+  refresh(family: string, secret: Buffer): string {
+    return withChecksum(this.heads.refresh + family + base62(secret, SECRET_LENGTH));
+  }
+
+  /** Whether this is a token of ours, of this kind; says nothing about whether it was ever issued. */
+  isWellFormed(kind: TokenKind, value: unknown): value is string {
+    return typeof value === 'string' && this.patterns[kind].test(value) && hasChecksum(value);
+  }
+
+  /** The family part of a well-formed refresh token. */
+  familyOf(refreshToken: string): string {
+    const start = this.heads.refresh.length;
+    return refreshToken.slice(start, start + FAMILY_LENGTH);
+  }
+
+  /** One fixed length per kind and no repetition to backtrack into. */
+  private pattern(kind: TokenKind, length: number): RegExp {
+    return new RegExp(`^${this.heads[kind]}[0-9A-Za-z]{${length}}$`);
+  }
+}
+
+function withChecksum(body: string): string {
+  return body + checksumOf(body);
+}
+
+function hasChecksum(token: string): boolean {
+  return token.endsWith(checksumOf(token.slice(0, -CHECKSUM_LENGTH)));
+}
+
+function checksumOf(body: string): string {
+  return digits(BigInt(crc32(body)), CHECKSUM_LENGTH);
+}
+
+function base62(bytes: Buffer, length: number): string {
+  return digits(BigInt(`0x${bytes.toString('hex')}`), length);
+}
+
+function digits(value: bigint, length: number): string {
+  let text = '';
+  for (let rest = value; rest > 0n; rest /= 62n) text = ALPHABET[Number(rest % 62n)] + text;
+  return text.padStart(length, '0');
+}

@@ -1,0 +1,69 @@
+import type { JsonObject, JsonValue } from './json.js';
+
+/** Depth of a context counted with the object itself, and its members per level (R65). */
+const MAX_DEPTH = 5;
+const MAX_MEMBERS = 64;
+const FORBIDDEN_KEYS = new Set(['__proto__', 'prototype', 'constructor']);
+const LONE_SURROGATE_OR_NUL = /[\p{Surrogate}\0]/u;
+
+/**
+ * Copies what a caller wants to remember about a session into a frozen, prototype-free JSON object.
+ *
+ * @throws TypeError for anything JSON cannot carry faithfully, for forbidden keys and for too much of it (R65).
+ */
+export function toContext(value: unknown, maxBytes: number): JsonObject {
+  if (value === undefined || value === null) return Object.freeze(Object.create(null) as JsonObject);
+  if (!isPlainObject(value)) throw new TypeError('context must be a plain object');
+  const context = copyObject(value, 'context', 1);
+  const bytes = Buffer.byteLength(JSON.stringify(context));
+  if (bytes > maxBytes) {
+    throw new TypeError(`context takes ${bytes} bytes as JSON; contextMaxBytes allows ${maxBytes}`);
+  }
+  return context;
+}
+
+function copy(value: unknown, path: string, depth: number): JsonValue {
+  if (value === null || typeof value === 'boolean') return value;
+  if (typeof value === 'string') return checkText(value, path);
+  if (typeof value === 'number' && Number.isFinite(value)) return value;
+  if (Array.isArray(value)) return copyArray(value, path, depth);
+  if (isPlainObject(value)) return copyObject(value, path, depth);
+  throw new TypeError(`${path} is not JSON: ${describe(value)}`);
+}
+
+function copyObject(value: object, path: string, depth: number): JsonObject {
+  checkSize(Object.keys(value).length, path, depth);
+  const result = Object.create(null) as JsonObject;
+  for (const [key, member] of Object.entries(value)) {
+    if (FORBIDDEN_KEYS.has(key)) throw new TypeError(`${path} must not have a key "${key}"`);
+    checkText(key, `a key of ${path}`);
+    if (member !== undefined) result[key] = copy(member, `${path}.${key}`, depth + 1);
+  }
+  return Object.freeze(result);
+}
+
+function copyArray(value: unknown[], path: string, depth: number): JsonValue {
+  checkSize(value.length, path, depth);
+  // Array.from visits holes, which JSON would turn into null.
+  return Object.freeze(Array.from(value, (member, index) => copy(member, `${path}[${index}]`, depth + 1))) as JsonValue;
+}
+
+function checkSize(members: number, path: string, depth: number): void {
+  if (depth > MAX_DEPTH) throw new TypeError(`${path} is nested deeper than ${MAX_DEPTH} levels, or refers to itself`);
+  if (members > MAX_MEMBERS) throw new TypeError(`${path} has more than ${MAX_MEMBERS} members`);
+}
+
+function checkText(text: string, path: string): string {
+  if (LONE_SURROGATE_OR_NUL.test(text)) throw new TypeError(`${path} holds a NUL or half a surrogate pair`);
+  return text;
+}
+
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function describe(value: unknown): string {
+  return typeof value === 'object' ? 'an instance of a class' : typeof value;
+}

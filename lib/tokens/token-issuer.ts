@@ -1,0 +1,161 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { v7 as uuidv7 } from 'uuid';
+import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
+import { AuthentifyEvents } from '../events/authentify-events.js';
+import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
+import type { ResolvedOptions } from '../options/resolved-options.js';
+import type { AuthType } from './auth-type.js';
+import { DuplicateDigestError } from './database-errors.js';
+import type { AbstractAuthToken, UserId } from './entities/abstract-auth-token.js';
+import { IssuedTokens } from './issued-tokens.js';
+import type { JsonObject } from './json.js';
+import {
+  checkRefreshOutlivesAccess,
+  deadlinesFrom,
+  type LifetimeOverrides,
+  type Lifetimes,
+  pruneAtOf,
+  readOverrides,
+} from './lifetimes.js';
+import { toContext } from './token-context.js';
+import { TokenPairFactory } from './token-pair.js';
+import { TokenRepository } from './token.repository.js';
+import { TokenTable } from './token-table.js';
+
+/** What a login may decide about its session. */
+export interface IssueTokenOptions<TContext extends object = JsonObject> extends LifetimeOverrides {
+  /** What to remember about the device; see `contextMaxBytes`. */
+  context?: TContext | null;
+}
+
+const TRIES = 4;
+const BATCH = 1_000;
+
+/** Logs a user in: one row, one new pair, and the session limit kept. */
+@Injectable()
+export class TokenIssuer<TToken extends AbstractAuthToken = AbstractAuthToken> {
+  /** How many sessions a user may have; `null` = any number. */
+  private readonly limit: number | null;
+
+  constructor(
+    @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly table: TokenTable<TToken>,
+    private readonly tokens: TokenRepository<TToken>,
+    private readonly pairs: TokenPairFactory,
+    private readonly events: AuthentifyEvents,
+  ) {
+    this.limit = options.enforceSingleLogin ? 1 : options.maxSessionsPerUser;
+  }
+
+  async issue(authType: AuthType, user: unknown, given: IssueTokenOptions<object> = {}): Promise<IssuedTokens<TToken>> {
+    const now = Date.now();
+    const userId = this.table.ownerKey(user);
+    const lifetimes = this.lifetimesOf(given);
+    const context = toContext(given.context, this.options.contextMaxBytes);
+
+    const id = await this.nextId(userId, now);
+    const issued = await this.open({ id, authType, userId, context, now, lifetimes });
+    if (typeof user === 'object') issued.token.user = user;
+
+    const ended = await this.enforceLimit(userId, id, now);
+    this.events.emit({ type: 'issued', sessionId: id, userId, authType, alreadyEnded: ended.includes(id) });
+    return issued;
+  }
+
+  private lifetimesOf(given: IssueTokenOptions<object>): Lifetimes {
+    const overrides = readOverrides(given);
+    const lifetimes = {
+      access: overrides.access === undefined ? this.options.tokenTtl : overrides.access,
+      refresh: overrides.refresh === undefined ? this.options.refreshTokenTtl : overrides.refresh,
+    };
+    checkRefreshOutlivesAccess(lifetimes);
+    return lifetimes;
+  }
+
+  /** With a limit, ids order logins even between nodes whose clocks differ: a later login has the higher id (R46). */
+  private async nextId(userId: UserId, now: number): Promise<string> {
+    const newest = this.limit === null ? null : await this.tokens.newestId(userId);
+    return uuidv7({ msecs: newest === null ? now : Math.max(now, timeOf(newest) + 1) });
+  }
+
+  private async open(login: Login): Promise<IssuedTokens<TToken>> {
+    for (let attempt = 1; ; attempt += 1) {
+      const pair = this.pairs.fresh(login.lifetimes.refresh !== null);
+      try {
+        const token = await this.tokens.insert(this.rowOf(login, pair), login.userId);
+        return new IssuedTokens(pair.access, pair.refresh, token);
+      } catch (error) {
+        // Two secrets with one digest: practically a broken random source, so not for ever (R8).
+        if (!(error instanceof DuplicateDigestError) || attempt === TRIES) throw error;
+      }
+    }
+  }
+
+  private rowOf({ id, authType, context, now, lifetimes }: Login, pair: ReturnType<TokenPairFactory['fresh']>) {
+    const { sessionMaxTtl } = this.options;
+    const sessionExpiresAt = sessionMaxTtl === null ? null : new Date(now + sessionMaxTtl);
+    const deadlines = deadlinesFrom(now, lifetimes, sessionExpiresAt);
+    return {
+      id,
+      authType,
+      context,
+      createdAt: new Date(now),
+      ...deadlines,
+      sessionExpiresAt,
+      rotatedAt: null,
+      revokedAt: null,
+      revokedReason: null,
+      pruneAt: pruneAtOf(deadlines),
+      ...this.pairs.digestsOf(pair, this.pairs.digester.signingKey),
+      previousRefreshTokenHash: null,
+      rotationSalt: null,
+    };
+  }
+
+  /** Ends what the limit leaves no room for. Whoever comes last sees everybody, so concurrent logins converge (R45). */
+  private async enforceLimit(userId: UserId, ownId: string, now: number): Promise<string[]> {
+    if (this.limit === null) return [];
+    const ended: string[] = [];
+    try {
+      let surplus: string[];
+      do {
+        surplus = await this.tokens.surplusIds(userId, now, this.limit, BATCH);
+        ended.push(...surplus);
+        await this.endSurplus(surplus, userId, now);
+      } while (surplus.length === BATCH);
+    } catch (error) {
+      await this.withdraw(ownId, now);
+      throw error;
+    }
+    return ended;
+  }
+
+  private async endSurplus(ids: readonly string[], userId: UserId, now: number): Promise<void> {
+    if (ids.length === 0) return;
+    const reason = this.options.enforceSingleLogin ? 'single-login' : 'session-limit';
+    const count = await this.tokens.end(ids, reason, now);
+    if (count > 0) this.events.emit({ type: 'revoked', reason, count, userId });
+  }
+
+  /** A login that could not make room must not stay; nobody holds its tokens yet. */
+  private async withdraw(id: string, now: number): Promise<void> {
+    await this.tokens.end([id], 'revoked', now).catch((error: unknown) => {
+      if (!(error instanceof AuthentifyUnavailableError)) throw error;
+    });
+  }
+}
+
+interface Login {
+  id: string;
+  authType: AuthType;
+  userId: UserId;
+  context: JsonObject;
+  now: number;
+  lifetimes: Lifetimes;
+}
+
+/** Milliseconds in the first 48 bits of a UUID v7 (RFC 9562 §5.7). */
+function timeOf(id: string): number {
+  const time = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+  return Number.isNaN(time) ? 0 : time;
+}

@@ -1,0 +1,64 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
+import type { ResolvedOptions } from '../options/resolved-options.js';
+import type { AbstractAuthToken } from './entities/abstract-auth-token.js';
+import { OpaqueTokenFormat, randomFamily, randomSecret, type TokenKind } from './opaque-token.js';
+import { type HashSecret, TokenDigester } from './token-digester.js';
+import type { StoredDigests } from './token-table.js';
+
+/** The raw tokens of one generation. */
+export interface TokenPair {
+  access: string;
+  refresh: string | null;
+}
+
+/** The rotation that a successor pair is derived for. */
+export interface Rotation {
+  /** The refresh token that was exchanged. */
+  presented: string;
+  /** 32 random bytes of this rotation, in hex. */
+  salt: string;
+  /** The key the row's digests are made with. */
+  key: HashSecret;
+  sessionId: AbstractAuthToken['id'];
+}
+
+/** Makes pairs and the digests of them that a row keeps. */
+@Injectable()
+export class TokenPairFactory {
+  readonly format: OpaqueTokenFormat;
+  readonly digester: TokenDigester;
+
+  constructor(@Inject(AUTHENTIFY_OPTIONS) options: ResolvedOptions) {
+    this.format = new OpaqueTokenFormat(options.tokenPrefix);
+    this.digester = new TokenDigester(options.secureHashAlgorithm, options.hashSecrets);
+  }
+
+  /** A first pair, random throughout (R1, R7). */
+  fresh(withRefreshToken: boolean): TokenPair {
+    return {
+      access: this.format.access(randomSecret()),
+      refresh: withRefreshToken ? this.format.refresh(randomFamily(), randomSecret()) : null,
+    };
+  }
+
+  /** The pair that follows a refresh token in its family; the same for everyone who holds that token (R32). */
+  successor(rotation: Rotation): TokenPair & { refresh: string } {
+    const secret = (kind: TokenKind): Buffer =>
+      this.digester.successorSecret(rotation.presented, { ...rotation, kind });
+    return {
+      access: this.format.access(secret('access')),
+      refresh: this.format.refresh(this.format.familyOf(rotation.presented), secret('refresh')),
+    };
+  }
+
+  /** What a row stores of a pair; all of it under one key, so that keys can retire. */
+  digestsOf(pair: TokenPair, key: HashSecret): Omit<StoredDigests, 'previousRefreshTokenHash' | 'rotationSalt'> {
+    const digest = (value: string): string => this.digester.digest(value, key);
+    return {
+      accessTokenHash: digest(pair.access),
+      refreshTokenHash: pair.refresh === null ? null : digest(pair.refresh),
+      refreshFamilyHash: pair.refresh === null ? null : digest(this.format.familyOf(pair.refresh)),
+    };
+  }
+}

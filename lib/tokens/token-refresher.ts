@@ -1,0 +1,165 @@
+import { randomBytes } from 'node:crypto';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
+import { AuthentifyEvents } from '../events/authentify-events.js';
+import type { RejectionReason } from '../events/authentify-event.js';
+import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
+import type { ResolvedOptions } from '../options/resolved-options.js';
+import type { AuthType } from './auth-type.js';
+import type { AbstractAuthToken } from './entities/abstract-auth-token.js';
+import { IssuedTokens } from './issued-tokens.js';
+import {
+  checkRefreshOutlivesAccess,
+  type LifetimeOverrides,
+  type Lifetimes,
+  pruneAtOf,
+  readOverrides,
+} from './lifetimes.js';
+import { judge, rotatedDeadlines } from './rotation.js';
+import { refusalOf } from './token-checks.js';
+import { type HashSecret, sameDigest } from './token-digester.js';
+import { TokenLookup } from './token-lookup.js';
+import { TokenPairFactory } from './token-pair.js';
+import { TokenRepository } from './token.repository.js';
+import type { StoredToken } from './token-table.js';
+
+/** What a refresh may decide. */
+export interface RefreshTokenOptions extends LifetimeOverrides {
+  /** How the refresh token came; checked against the session with `enableAuthRestriction`. */
+  authType?: AuthType;
+}
+
+/** One refresh, from its start to its end. */
+interface Refresh {
+  presented: string;
+  authType: AuthType | undefined;
+  overrides: Partial<Lifetimes>;
+  /** Read once, when the call starts (R28). */
+  now: number;
+}
+
+const TRIES = 5;
+
+/** Exchanges a refresh token for the next pair of its session (R29–R37). */
+@Injectable()
+export class TokenRefresher<TToken extends AbstractAuthToken = AbstractAuthToken> {
+  private readonly logger = new Logger('TokenService');
+
+  constructor(
+    @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly lookup: TokenLookup<TToken>,
+    private readonly tokens: TokenRepository<TToken>,
+    private readonly pairs: TokenPairFactory,
+    private readonly events: AuthentifyEvents,
+  ) {}
+
+  async refresh(presented: unknown, options: RefreshTokenOptions = {}): Promise<IssuedTokens<TToken> | null> {
+    const now = Date.now();
+    if (typeof presented !== 'string') throw new TypeError('A refresh token must be a string');
+    const overrides = readRefreshOverrides(options);
+    const call: Refresh = { presented, authType: options.authType, overrides, now };
+    if (!this.pairs.format.isWellFormed('refresh', presented)) return this.reject('malformed', call);
+
+    let wasCurrent = false;
+    for (let attempt = 1; attempt <= TRIES; attempt += 1) {
+      const stored = await this.find(call);
+      if (!stored) return this.reject('unknown', call);
+      const refusal = await this.refusalOf(stored.token, call);
+      if (refusal) return this.reject(refusal, call, stored.token);
+
+      const presentedDigest = this.pairs.digester.digest(presented, stored.key);
+      if (sameDigest(presentedDigest, stored.digests.refreshTokenHash)) {
+        const rotated = await this.rotate(stored, presentedDigest, call);
+        if (rotated) return rotated;
+        wasCurrent = true;
+        continue;
+      }
+      const verdict = judge(stored, { presentedDigest, now, wasCurrent, grace: this.options.refreshGracePeriod });
+      if (verdict === 'replay') return this.replay(stored, call);
+      if (verdict === 'overtaken') return this.reject('overtaken', call, stored.token);
+      return this.endForReuse(stored.token, call);
+    }
+    throw new AuthentifyUnavailableError();
+  }
+
+  private async find({ presented }: Refresh): Promise<(StoredToken<TToken> & { key: HashSecret }) | null> {
+    const family = this.pairs.format.familyOf(presented);
+    const stored = await this.lookup.byFamily(this.pairs.digester.candidates(family));
+    const key = stored ? this.pairs.digester.keyOf(family, stored.digests.refreshFamilyHash ?? '') : undefined;
+    return stored && key !== undefined ? { ...stored, key } : null;
+  }
+
+  private refusalOf(token: TToken, { now, authType }: Refresh): Promise<RejectionReason | null> {
+    // A row without `refreshUntil` has no refresh token to accept.
+    return refusalOf(token, { now, authType, deadline: token.refreshUntil ?? new Date(0) }, this.options);
+  }
+
+  /** Replaces the pair; `null` when another call was faster. */
+  private async rotate(
+    { token }: StoredToken<TToken>,
+    presentedDigest: string,
+    { presented, now, overrides }: Refresh,
+  ): Promise<IssuedTokens<TToken> | null> {
+    const key = this.pairs.digester.signingKey;
+    const salt = randomBytes(32).toString('hex');
+    const pair = this.pairs.successor({ presented, salt, key, sessionId: token.id });
+    const deadlines = rotatedDeadlines(token, now, overrides);
+    const rotatedAt = new Date(now);
+
+    const won = await this.tokens.rotate(token.id, presentedDigest, {
+      ...this.pairs.digestsOf(pair, key),
+      previousRefreshTokenHash: this.pairs.digester.digest(presented, key),
+      rotationSalt: salt,
+      rotatedAt,
+      ...deadlines,
+      pruneAt: pruneAtOf(deadlines),
+    });
+    if (!won) return null;
+    this.tell('refreshed', token);
+    return new IssuedTokens(pair.access, pair.refresh, Object.assign(token, deadlines, { rotatedAt }));
+  }
+
+  /** Answers a retry or a second tab with the winner's pair, derived anew and checked against the row. */
+  private replay(stored: StoredToken<TToken> & { key: HashSecret }, call: Refresh): IssuedTokens<TToken> | null {
+    const { token, digests, key } = stored;
+    const salt = digests.rotationSalt;
+    if (salt === null) return this.reject('overtaken', call, token);
+    const pair = this.pairs.successor({ presented: call.presented, salt, key, sessionId: token.id });
+    const derived = this.pairs.digestsOf(pair, key);
+    if (!sameDigest(derived.refreshTokenHash ?? '', digests.refreshTokenHash))
+      return this.reject('overtaken', call, token);
+    this.tell('replayed', token);
+    return new IssuedTokens(pair.access, pair.refresh, token);
+  }
+
+  /** An earlier generation came back: one of its two holders is a thief, so the session ends (RFC 9700 §4.14.2). */
+  private async endForReuse(token: TToken, call: Refresh): Promise<null> {
+    const ended = await this.tokens.end([token.id], 'reuse-detected', call.now);
+    if (ended > 0) {
+      this.logger.warn(`Refresh token reuse: session ${token.id} was ended`);
+      this.tell('reuse-detected', token);
+    }
+    return this.reject('reuse', call, token);
+  }
+
+  private tell(type: 'refreshed' | 'replayed' | 'reuse-detected', token: TToken): void {
+    this.events.emit({ type, sessionId: token.id, userId: token.userId, authType: token.authType });
+  }
+
+  private reject(reason: RejectionReason, { authType }: Refresh, token?: TToken): null {
+    this.events.reject(reason, authType, token);
+    return null;
+  }
+}
+
+function readRefreshOverrides(options: RefreshTokenOptions): Partial<Lifetimes> {
+  const overrides = readOverrides(options);
+  if (overrides.refresh === null)
+    throw new RangeError('refreshExpiresIn must not be null: a refresh gives a refresh token');
+  if (overrides.access === null)
+    throw new RangeError('accessExpiresIn must not be null: refreshExpiresIn must exceed it');
+  if (overrides.access !== undefined && overrides.refresh !== undefined) {
+    checkRefreshOutlivesAccess({ access: overrides.access, refresh: overrides.refresh });
+  }
+  return overrides;
+}

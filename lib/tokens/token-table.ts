@@ -1,0 +1,125 @@
+import { Inject, Injectable, type Type } from '@nestjs/common';
+import type { DataSource, EntityMetadata, FindOptionsWhere, Repository, SelectQueryBuilder } from 'typeorm';
+import { AUTH_DATA_SOURCE, AUTH_TOKEN_ENTITY, AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
+import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
+import type { ResolvedOptions } from '../options/resolved-options.js';
+import { markStrict } from './context-view.js';
+import { runStatement } from './database-errors.js';
+import type { AbstractAuthToken, UserId } from './entities/abstract-auth-token.js';
+
+/** The columns that decide, kept apart from the entity so that they cannot leave with it (R63). */
+export interface StoredDigests {
+  accessTokenHash: string;
+  refreshTokenHash: string | null;
+  refreshFamilyHash: string | null;
+  previousRefreshTokenHash: string | null;
+  rotationSalt: string | null;
+}
+
+/** A row as it stands: the entity, and what it is compared by. */
+export interface StoredToken<TToken extends AbstractAuthToken = AbstractAuthToken> {
+  token: TToken;
+  digests: StoredDigests;
+}
+
+/** Where the rows are: the token entity in its data source, its owner's key, and reads from the primary. */
+@Injectable()
+export class TokenTable<TToken extends AbstractAuthToken = AbstractAuthToken> {
+  constructor(
+    @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
+    @Inject(AUTH_DATA_SOURCE) private readonly dataSource: DataSource,
+    @Inject(AUTH_TOKEN_ENTITY) private readonly entity: Type<TToken>,
+  ) {}
+
+  get rows(): Repository<AbstractAuthToken> {
+    return this.dataSource.getRepository<AbstractAuthToken>(this.entity);
+  }
+
+  /** @throws AuthentifyConfigurationError when the data source does not know the entity, or it has no usable owner. */
+  check(): void {
+    const name = this.entity.name;
+    if (!this.dataSource.hasMetadata(this.entity)) {
+      throw new AuthentifyConfigurationError(
+        'tokenEntity',
+        `(${name}) is not registered in the TypeORM data source; add it to its "entities" ` +
+          '(authTokenEntity(() => User) for the default one) or set autoLoadEntities: true',
+      );
+    }
+    const metadata = this.dataSource.getMetadata(this.entity);
+    const owner = metadata.findRelationWithPropertyPath('user');
+    if (!owner)
+      throw new AuthentifyConfigurationError(
+        'tokenEntity',
+        `(${name}) needs @TokenOwner(() => User) on its property "user"`,
+      );
+    if (owner.joinColumns.length !== 1) {
+      throw new AuthentifyConfigurationError(
+        'tokenEntity',
+        `(${name}) has a user with a composite primary key; one column is supported`,
+      );
+    }
+  }
+
+  /**
+   * A user's primary key, from the entity or the key itself.
+   *
+   * @throws TypeError for anything else, before any SQL (R21).
+   */
+  ownerKey(user: unknown): UserId {
+    const key: unknown = typeof user === 'object' && user !== null ? this.ownerColumn.getEntityValue(user) : user;
+    if (typeof key === 'bigint') return String(key);
+    if ((typeof key === 'string' && key !== '') || (typeof key === 'number' && Number.isFinite(key))) return key;
+    throw new TypeError(`Expected a user entity or its primary key, got ${describe(user)}`);
+  }
+
+  /** Criteria: this user's rows, without a join. */
+  ownedBy(userId: UserId): FindOptionsWhere<AbstractAuthToken> {
+    return { user: this.ownerReference(userId) };
+  }
+
+  /** The user as a row refers to it. */
+  ownerReference(userId: UserId): object {
+    return { [this.ownerColumn.propertyName]: userId };
+  }
+
+  /** Reads in one statement, always from the primary: a replica may not know of a revocation yet (R48). */
+  read<T>(select: (rows: SelectQueryBuilder<AbstractAuthToken>) => Promise<T>): Promise<T> {
+    return runStatement(async () => {
+      const queryRunner = this.dataSource.createQueryRunner('master');
+      try {
+        return await select(this.rows.createQueryBuilder('token', queryRunner));
+      } finally {
+        await queryRunner.release();
+      }
+    });
+  }
+
+  /** Makes a row fit to leave the library: its digests apart, its context as strict as configured. */
+  detach(row: AbstractAuthToken): StoredToken<TToken> {
+    const digests: StoredDigests = {
+      accessTokenHash: row.accessTokenHash ?? '',
+      refreshTokenHash: row.refreshTokenHash ?? null,
+      refreshFamilyHash: row.refreshFamilyHash ?? null,
+      previousRefreshTokenHash: row.previousRefreshTokenHash ?? null,
+      rotationSalt: row.rotationSalt ?? null,
+    };
+    for (const name of Object.keys(digests)) delete row[name as keyof StoredDigests];
+    delete row.pruneAt;
+    if (this.options.strictContextAccess) markStrict(row);
+    return { token: row as TToken, digests };
+  }
+
+  private get ownerColumn(): EntityMetadata['columns'][number] {
+    const relation = this.dataSource.getMetadata(this.entity).findRelationWithPropertyPath('user');
+    const column = relation?.joinColumns[0]?.referencedColumn;
+    if (!column)
+      throw new AuthentifyConfigurationError('tokenEntity', 'needs @TokenOwner(() => User) on its property "user"');
+    return column;
+  }
+}
+
+function describe(value: unknown): string {
+  if (value === null) return 'null';
+  if (value === '') return 'an empty string';
+  return typeof value === 'object' ? 'an object without one' : typeof value;
+}

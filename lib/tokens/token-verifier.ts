@@ -1,0 +1,42 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
+import { AuthentifyEvents } from '../events/authentify-events.js';
+import type { RejectionReason } from '../events/authentify-event.js';
+import type { ResolvedOptions } from '../options/resolved-options.js';
+import type { AuthType } from './auth-type.js';
+import type { AbstractAuthToken } from './entities/abstract-auth-token.js';
+import { refusalOf } from './token-checks.js';
+import { TokenLookup } from './token-lookup.js';
+import { TokenPairFactory } from './token-pair.js';
+
+/** Verifies access tokens: one look-up, no write (R16, R17, R22). */
+@Injectable()
+export class TokenVerifier<TToken extends AbstractAuthToken = AbstractAuthToken> {
+  constructor(
+    @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly lookup: TokenLookup<TToken>,
+    private readonly pairs: TokenPairFactory,
+    private readonly events: AuthentifyEvents,
+  ) {}
+
+  /** The live session of an access token with its user, or `null`. */
+  async verify(rawToken: unknown, authType?: AuthType): Promise<TToken | null> {
+    const now = Date.now();
+    if (!this.pairs.format.isWellFormed('access', rawToken)) return this.reject('malformed', authType);
+
+    const stored = await this.lookup.byAccessToken(this.pairs.digester.candidates(rawToken));
+    if (!stored) return this.reject('unknown', authType);
+
+    const { token } = stored;
+    const refusal = await refusalOf(token, { now, authType, deadline: token.expiresAt }, this.options);
+    if (refusal) return this.reject(refusal, authType, token);
+
+    this.events.emit({ type: 'authenticated', sessionId: token.id, userId: token.userId, authType: token.authType });
+    return token;
+  }
+
+  private reject(reason: RejectionReason, authType: AuthType | undefined, token?: TToken): null {
+    this.events.reject(reason, authType, token);
+    return null;
+  }
+}

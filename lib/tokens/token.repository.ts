@@ -1,0 +1,194 @@
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  type FindOptionsWhere,
+  In,
+  IsNull,
+  LessThanOrEqual,
+  MoreThan,
+  Not,
+  type Repository,
+  type SelectQueryBuilder,
+} from 'typeorm';
+import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
+import type { Milliseconds } from '../options/duration.js';
+import type { ResolvedOptions } from '../options/resolved-options.js';
+import { runStatement } from './database-errors.js';
+import type { AbstractAuthToken, RevokedReason, UserId } from './entities/abstract-auth-token.js';
+import { TokenQueries } from './token-queries.js';
+import { type StoredDigests, TokenTable } from './token-table.js';
+
+type Criteria = FindOptionsWhere<AbstractAuthToken>;
+type Changes = Parameters<Repository<AbstractAuthToken>['update']>[1];
+
+/** A session as it is inserted. */
+export type NewSession = StoredDigests &
+  Pick<
+    AbstractAuthToken,
+    | 'id'
+    | 'authType'
+    | 'context'
+    | 'createdAt'
+    | 'lastRefreshedAt'
+    | 'expiresAt'
+    | 'refreshUntil'
+    | 'sessionExpiresAt'
+    | 'rotatedAt'
+    | 'revokedAt'
+    | 'revokedReason'
+    | 'pruneAt'
+  >;
+
+/** What a rotation writes. */
+export type RotatedColumns = StoredDigests &
+  Pick<AbstractAuthToken, 'rotatedAt' | 'lastRefreshedAt' | 'expiresAt' | 'refreshUntil' | 'pruneAt'>;
+
+/** What a slide writes. */
+export type SlidColumns = Pick<AbstractAuthToken, 'lastRefreshedAt' | 'expiresAt' | 'refreshUntil' | 'pruneAt'> & {
+  rotationSalt?: null;
+};
+
+/** A row can still be used: it was not ended, and its last deadline lies ahead. `:now` is epoch milliseconds. */
+const LIVE = 'token.revokedAt IS NULL AND (token.pruneAt IS NULL OR token.pruneAt > :now)';
+
+/**
+ * Every statement that changes a session, each a single one whose affected rows decide, each repeating
+ * `revoked_at IS NULL` so that a revoked session never comes back (R18).
+ */
+@Injectable()
+export class TokenRepository<TToken extends AbstractAuthToken = AbstractAuthToken> extends TokenQueries<TToken> {
+  /** `false` = ended rows are deleted, `true` = kept, a duration = kept that long. */
+  private readonly keep: boolean | Milliseconds;
+
+  constructor(table: TokenTable<TToken>, @Inject(AUTHENTIFY_OPTIONS) options: ResolvedOptions) {
+    super(table);
+    this.keep = options.keepExpiredTokens;
+  }
+
+  /** Opens a session; returns it with what the database filled in. */
+  async insert(session: NewSession, userId: UserId): Promise<TToken> {
+    const { rows } = this.table;
+    const values: AbstractAuthToken = Object.assign(rows.create(), session);
+    values.user = this.table.ownerReference(userId);
+    await runStatement(() =>
+      rows
+        .createQueryBuilder()
+        .insert()
+        .values(values as never)
+        .execute(),
+    );
+    delete values.user;
+    values.userId = userId;
+    return this.table.detach(values).token;
+  }
+
+  /** Replaces a session's pair, if the presented refresh token is still its current one (R30). */
+  async rotate(id: string, presentedDigest: string, columns: RotatedColumns): Promise<boolean> {
+    return (await this.update({ id, refreshTokenHash: presentedDigest, revokedAt: IsNull() }, columns)) === 1;
+  }
+
+  /** Moves a session's deadlines, if nobody rotated, slid or ended it since it was read (R41, R43). */
+  async slide(session: TToken, accessDigests: readonly string[], now: number, columns: SlidColumns): Promise<boolean> {
+    const unchanged: Criteria = {
+      id: session.id,
+      accessTokenHash: In(accessDigests),
+      lastRefreshedAt: session.lastRefreshedAt,
+      revokedAt: IsNull(),
+      expiresAt: MoreThan(new Date(now)),
+    };
+    return (await this.update(unchanged, columns)) === 1;
+  }
+
+  /** Ends sessions by id; `userId` limits it to that user's own. */
+  end(ids: readonly string[], reason: RevokedReason, now: number, userId?: UserId): Promise<number> {
+    return this.endWhere({ id: In(ids), ...(userId === undefined ? {} : this.table.ownedBy(userId)) }, reason, now);
+  }
+
+  /** Ends all sessions of a user but one. */
+  endAllOf(userId: UserId, now: number, exceptId?: string): Promise<number> {
+    const others = exceptId === undefined ? {} : { id: Not(exceptId) };
+    return this.endWhere({ ...this.table.ownedBy(userId), ...others }, 'revoked-all', now);
+  }
+
+  /** Ends those of these sessions that can never be used again, and drops those kept long enough (R52). */
+  async prune(ids: readonly string[], now: number): Promise<number> {
+    const due: Criteria = { id: In(ids), pruneAt: LessThanOrEqual(new Date(now)) };
+    if (this.keep === false) return this.delete(due);
+    const expired = await this.endWhere(due, 'expired', now);
+    return expired + (await this.delete({ ...due, revokedAt: Not(IsNull()) }));
+  }
+
+  /** Forgets what the grace period of these sessions' last rotation was derived from. */
+  wipeSalts(ids: readonly string[], rotatedUntil: Date): Promise<number> {
+    const stale: Criteria = { id: In(ids), rotationSalt: Not(IsNull()), rotatedAt: LessThanOrEqual(rotatedUntil) };
+    return this.update(stale, { rotationSalt: null });
+  }
+
+  /** The highest id among a user's rows, ended or not. */
+  newestId(userId: UserId): Promise<string | null> {
+    return this.table.read(async (rows) => {
+      const [newest] = await this.idsOf(rows.where(this.table.ownedBy(userId)).orderBy('token.id', 'DESC').limit(1));
+      return newest ?? null;
+    });
+  }
+
+  /** Ids of a user's live sessions beyond the newest `limit`, at most `batch` of them. */
+  surplusIds(userId: UserId, now: number, limit: number, batch: number): Promise<string[]> {
+    return this.table.read((rows) =>
+      this.idsOf(this.liveOf(rows, userId, now).orderBy('token.id', 'DESC').offset(limit).limit(batch)),
+    );
+  }
+
+  /** A user's live sessions, newest first. */
+  live(userId: UserId, now: number): Promise<TToken[]> {
+    return this.table.read(async (rows) => {
+      const found = await this.liveOf(rows, userId, now).orderBy('token.id', 'DESC').getMany();
+      return found.map((row) => this.table.detach(row).token);
+    });
+  }
+
+  /** Ids of rows that are due for pruning, longest due first. */
+  prunableIds(now: number, batch: number, userId?: UserId): Promise<string[]> {
+    return this.table.read((rows) => {
+      if (userId !== undefined) rows.where(this.table.ownedBy(userId));
+      return this.idsOf(rows.andWhere('token.pruneAt <= :now', { now }).orderBy('token.pruneAt').limit(batch));
+    });
+  }
+
+  /** Ids, in their order after `afterId`, of rows whose last rotation is that old and still has its salt. */
+  saltedIds(rotatedUntil: Date, afterId: string, batch: number): Promise<string[]> {
+    const salted = 'token.id > :afterId AND token.rotationSalt IS NOT NULL AND token.rotatedAt <= :until';
+    return this.table.read((rows) =>
+      this.idsOf(rows.where(salted, { afterId, until: rotatedUntil.getTime() }).orderBy('token.id').limit(batch)),
+    );
+  }
+
+  private liveOf(rows: SelectQueryBuilder<AbstractAuthToken>, userId: UserId, now: number): typeof rows {
+    return rows.where(this.table.ownedBy(userId)).andWhere(LIVE, { now });
+  }
+
+  private async idsOf(rows: SelectQueryBuilder<AbstractAuthToken>): Promise<string[]> {
+    const found = await rows.select('token.id', 'id').getRawMany<{ id: string }>();
+    return found.map(({ id }) => id);
+  }
+
+  private endWhere(criteria: Criteria, reason: RevokedReason, now: number): Promise<number> {
+    const live: Criteria = { ...criteria, revokedAt: IsNull() };
+    if (this.keep === false) return this.delete(live);
+    return this.update(live, {
+      revokedAt: new Date(now),
+      revokedReason: reason,
+      rotationSalt: null,
+      pruneAt: this.keep === true ? null : new Date(now + this.keep),
+    });
+  }
+
+  private async update(criteria: Criteria, changes: Changes): Promise<number> {
+    const result = await runStatement(() => this.table.rows.update(criteria, changes));
+    return result.affected ?? 0;
+  }
+
+  private async delete(criteria: Criteria): Promise<number> {
+    const result = await runStatement(() => this.table.rows.delete(criteria));
+    return result.affected ?? 0;
+  }
+}

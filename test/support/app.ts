@@ -1,0 +1,105 @@
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { INestApplication, ModuleMetadata, Type } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import {
+  type AbstractAuthToken,
+  AuthentifyModule,
+  type AuthentifyExtras,
+  type AuthentifyOptions,
+  authTokenEntity,
+  TokenService,
+} from 'nestjs-authentify';
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { createDatabase, StatementLog } from './database.js';
+import { User } from './users.js';
+
+export const ADAPTERS = ['express', 'fastify'] as const;
+export type Adapter = (typeof ADAPTERS)[number];
+
+export interface Setup<TToken extends AbstractAuthToken<User> = AbstractAuthToken<User>> extends Pick<
+  ModuleMetadata,
+  'controllers' | 'providers' | 'imports'
+> {
+  options?: AuthentifyOptions<User, TToken>;
+  extras?: AuthentifyExtras;
+  tokenEntity?: Type<TToken>;
+  entities?: Type<unknown>[];
+  adapter?: Adapter;
+  dataSource?: Partial<DataSourceOptions>;
+}
+
+/** A running app with a database of its own. */
+export interface TestApp<TToken extends AbstractAuthToken<User> = AbstractAuthToken<User>> {
+  app: INestApplication;
+  url: string;
+  tokens: TokenService<TToken>;
+  dataSource: DataSource;
+  statements: StatementLog;
+  tokenEntity: Type<TToken>;
+  createUser(properties?: Partial<User>): Promise<User>;
+  /** All rows, with the columns that are not selected by default. */
+  rows(): Promise<Record<string, unknown>[]>;
+  close(): Promise<void>;
+}
+
+export async function startApp<TToken extends AbstractAuthToken<User> = AbstractAuthToken<User>>(
+  setup: Setup<TToken> = {},
+): Promise<TestApp<TToken>> {
+  const database = await createDatabase();
+  const statements = new StatementLog();
+  const tokenEntity = setup.tokenEntity ?? (authTokenEntity(() => User) as Type<TToken>);
+  const module = setup.tokenEntity
+    ? AuthentifyModule.forRoot<TToken>({
+        ...(setup.options as object),
+        ...setup.extras,
+        tokenEntity: setup.tokenEntity,
+      })
+    : AuthentifyModule.forRoot<User>({ ...(setup.options as object), ...setup.extras, userEntity: User });
+  let app: INestApplication | undefined;
+  try {
+    const testing = await Test.createTestingModule({
+      imports: [
+        TypeOrmModule.forRoot({
+          ...database.options,
+          ...(setup.dataSource as object),
+          entities: [User, tokenEntity, ...(setup.entities ?? [])],
+          synchronize: true,
+          logging: true,
+          logger: statements,
+        }),
+        module,
+        ...(setup.imports ?? []),
+      ],
+      controllers: setup.controllers ?? [],
+      providers: setup.providers ?? [],
+    }).compile();
+    app =
+      setup.adapter === 'fastify'
+        ? testing.createNestApplication<NestFastifyApplication>(new FastifyAdapter())
+        : testing.createNestApplication();
+    await app.listen(0, '127.0.0.1');
+  } catch (error) {
+    await app?.close();
+    await database.drop();
+    throw error;
+  }
+  const running = app;
+  const dataSource = running.get(DataSource);
+  const address = running.getHttpServer().address() as { port: number };
+  return {
+    app: running,
+    url: `http://127.0.0.1:${address.port}`,
+    tokens: running.get<TokenService<TToken>>(TokenService),
+    dataSource,
+    statements,
+    tokenEntity,
+    createUser: (properties = {}) =>
+      dataSource.getRepository(User).save({ email: `${Math.random()}@example.com`, ...properties }),
+    rows: () => dataSource.getRepository(tokenEntity).createQueryBuilder('token').select('token.*').getRawMany(),
+    close: async () => {
+      await running.close();
+      await database.drop();
+    },
+  };
+}

@@ -1,0 +1,79 @@
+import { randomBytes } from 'node:crypto';
+import {
+  AbstractLogger,
+  DataSource,
+  type DataSourceOptions,
+  type LogLevel,
+  type LogMessage,
+  type QueryRunner,
+} from 'typeorm';
+
+/** The database this run is about; `vitest.config.ts` runs every suite once for each that answers. */
+export const DATABASE = process.env.AUTHENTIFY_TEST_DATABASE ?? 'sqljs';
+
+/** Counts the statements TypeORM sends, by its own logger. */
+export class StatementLog extends AbstractLogger {
+  statements: { sql: string; parameters: unknown[] }[] = [];
+
+  constructor() {
+    super('all');
+  }
+
+  /** The statements that a piece of work sends. */
+  async during(work: () => Promise<unknown>): Promise<string[]> {
+    const before = this.statements.length;
+    await work();
+    return this.statements.slice(before).map(({ sql }) => sql);
+  }
+
+  override logQuery(sql: string, parameters?: unknown[], _queryRunner?: QueryRunner): void {
+    this.statements.push({ sql, parameters: parameters ?? [] });
+  }
+
+  protected writeLog(_level: LogLevel, _message: LogMessage | LogMessage[]): void {
+    // Statements are counted, not printed.
+  }
+}
+
+/** A schema or database of a suite's own, and the data source options that reach it. */
+export interface TestDatabase {
+  options: DataSourceOptions;
+  drop(): Promise<void>;
+}
+
+/** Makes a place of its own for a suite's tables; `drop` takes it away again. */
+export async function createDatabase(): Promise<TestDatabase> {
+  const name = `authentify_${randomBytes(6).toString('hex')}`;
+  if (DATABASE === 'postgres') {
+    const server: DataSourceOptions = {
+      type: 'postgres',
+      host: '127.0.0.1',
+      port: 5432,
+      username: 'postgres',
+      database: 'test',
+    };
+    await administer(server, `CREATE SCHEMA "${name}"`);
+    return {
+      options: { ...server, schema: name, extra: { max: 10 } },
+      drop: () => administer(server, `DROP SCHEMA "${name}" CASCADE`),
+    };
+  }
+  if (DATABASE === 'mariadb') {
+    const server: DataSourceOptions = { type: 'mariadb', host: '127.0.0.1', port: 3306, username: 'root' };
+    await administer(server, `CREATE DATABASE \`${name}\``);
+    return {
+      options: { ...server, database: name, extra: { connectionLimit: 10 } },
+      drop: () => administer(server, `DROP DATABASE \`${name}\``),
+    };
+  }
+  return { options: { type: 'sqljs' }, drop: async () => {} };
+}
+
+async function administer(server: DataSourceOptions, sql: string): Promise<void> {
+  const dataSource = await new DataSource(server).initialize();
+  try {
+    await dataSource.query(sql);
+  } finally {
+    await dataSource.destroy();
+  }
+}

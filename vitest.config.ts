@@ -1,0 +1,60 @@
+import { connect } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+/** Server databases and where they listen; sql.js needs none. */
+const SERVERS = { postgres: 5432, mariadb: 3306 };
+
+/** Databases that must answer, as in CI: `AUTHENTIFY_TEST_DATABASES=postgres,mariadb`. */
+const required = new Set((process.env.AUTHENTIFY_TEST_DATABASES ?? '').split(',').filter(Boolean));
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1', timeout: 2_000 });
+    const done = (result: boolean) => {
+      socket.destroy();
+      resolve(result);
+    };
+    socket.once('connect', () => done(true));
+    socket.once('error', () => done(false));
+    socket.once('timeout', () => done(false));
+  });
+}
+
+async function databases(): Promise<string[]> {
+  const found = ['sqljs'];
+  for (const [name, port] of Object.entries(SERVERS)) {
+    if (await answers(port)) found.push(name);
+    else if (required.has(name)) throw new Error(`${name} is required but does not answer on 127.0.0.1:${port}`);
+    else console.warn(`${name} does not answer on 127.0.0.1:${port}; its tests are left out`);
+  }
+  return found;
+}
+
+const alias = { 'nestjs-authentify': fileURLToPath(new URL('lib/index.ts', import.meta.url)) };
+const shared = {
+  pool: 'forks' as const,
+  setupFiles: ['test/support/setup.ts'],
+  testTimeout: 30_000,
+  hookTimeout: 60_000,
+};
+
+/** Suites in `test/unit` run once; all others once for every database. */
+export default defineConfig({
+  test: {
+    coverage: { include: ['lib/**/*.ts'], reporter: ['text-summary', 'html'] },
+    projects: [
+      { resolve: { alias }, test: { ...shared, name: 'unit', include: ['test/unit/**/*.spec.ts'] } },
+      ...(await databases()).map((database) => ({
+        resolve: { alias },
+        test: {
+          ...shared,
+          name: database,
+          include: ['test/**/*.spec.ts'],
+          exclude: ['test/unit/**'],
+          env: { AUTHENTIFY_TEST_DATABASE: database },
+        },
+      })),
+    ],
+  },
+});
