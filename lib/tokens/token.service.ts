@@ -81,7 +81,7 @@ export class TokenService<TToken extends AbstractAuthToken = AbstractAuthToken> 
   }
 
   /** Ends one session, whichever of its tokens is meant. Returns 1, or 0 where it had ended already. */
-  revokeToken(token: Pick<TToken, 'id'>): Promise<number> {
+  async revokeToken(token: Pick<TToken, 'id'>): Promise<number> {
     return this.end(idOf(token), 'revoked');
   }
 

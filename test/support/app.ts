@@ -27,6 +27,8 @@ export interface Setup<TToken extends AbstractAuthToken<User> = AbstractAuthToke
   entities?: Type<unknown>[];
   adapter?: Adapter;
   dataSource?: Partial<DataSourceOptions>;
+  /** Another app whose data source this one uses too: a second node, with options of its own. */
+  beside?: Pick<TestApp<TToken>, 'dataSource'>;
 }
 
 /** A running app with a database of its own. */
@@ -46,7 +48,8 @@ export interface TestApp<TToken extends AbstractAuthToken<User> = AbstractAuthTo
 export async function startApp<TToken extends AbstractAuthToken<User> = AbstractAuthToken<User>>(
   setup: Setup<TToken> = {},
 ): Promise<TestApp<TToken>> {
-  const database = await createDatabase();
+  const { beside } = setup;
+  const database = beside ? { options: beside.dataSource.options, drop: async () => {} } : await createDatabase();
   const statements = new StatementLog();
   const tokenEntity = setup.tokenEntity ?? (authTokenEntity(() => User) as Type<TToken>);
   const module = setup.tokenEntity
@@ -60,13 +63,17 @@ export async function startApp<TToken extends AbstractAuthToken<User> = Abstract
   try {
     const testing = await Test.createTestingModule({
       imports: [
-        TypeOrmModule.forRoot({
-          ...database.options,
-          ...(setup.dataSource as object),
-          entities: [User, tokenEntity, ...(setup.entities ?? [])],
-          synchronize: true,
-          logging: true,
-          logger: statements,
+        TypeOrmModule.forRootAsync({
+          useFactory: () => ({
+            ...database.options,
+            ...(setup.dataSource as object),
+            entities: [User, tokenEntity, ...(setup.entities ?? [])],
+            synchronize: true,
+            logging: true,
+            logger: statements,
+          }),
+          dataSourceFactory: async (options) =>
+            beside?.dataSource ?? new DataSource(options as DataSourceOptions).initialize(),
         }),
         module,
         ...(setup.imports ?? []),

@@ -5,7 +5,8 @@ import type { ValueTransformer } from 'typeorm';
  * PostgreSQL and MySQL hand `bigint` back as a string.
  */
 export const instantTransformer: ValueTransformer = {
-  to: (value: Date | null | undefined) => value?.getTime() ?? value,
+  // TypeORM transforms a find operator's value in place, so a repeated statement brings it here a second time.
+  to: (value: Date | number | null | undefined) => (value instanceof Date ? value.getTime() : value),
   from: (value: string | number | null | undefined) =>
     value === null || value === undefined ? value : new Date(Number(value)),
 };
