@@ -90,6 +90,7 @@ class SampleController {
 
 describe.each(ADAPTERS)('parity with drf-authentify on %s', (adapter) => {
   let t: TestApp<AuthToken>;
+  const running: TestApp<AuthToken>[] = [];
   const start = async (setup: Omit<NonNullable<Parameters<typeof startApp<AuthToken>>[0]>, 'adapter'> = {}) => {
     vi.useFakeTimers({ toFake: ['Date'], now: NOW });
     const extras = { guardAllRoutes: true, ...setup.extras };
@@ -100,9 +101,12 @@ describe.each(ADAPTERS)('parity with drf-authentify on %s', (adapter) => {
       extras,
       adapter,
     });
+    running.push(t);
     return t.createUser();
   };
-  afterEach(() => t?.close());
+  afterEach(async () => {
+    for (const app of running.splice(0)) await app.close();
+  });
 
   const call = (path: string, init: { method?: string; token?: string; cookie?: string; body?: object } = {}) =>
     fetch(`${t.url}/${path}`, {
