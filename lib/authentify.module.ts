@@ -2,6 +2,10 @@ import { type DynamicModule, Inject, Logger, Module, type OnModuleInit } from '@
 import { AuthHooks } from './authentication/auth-hooks.js';
 import { Challenge } from './authentication/challenge.js';
 import { AuthentifyGuard } from './authentication/guards/authentify.guard.js';
+import { ContextGuard } from './authentication/guards/context.guard.js';
+import { CookieAuthGuard } from './authentication/guards/cookie-auth.guard.js';
+import { CrossSiteGuard } from './authentication/guards/cross-site.guard.js';
+import { HeaderAuthGuard } from './authentication/guards/header-auth.guard.js';
 import { RequestAuthenticator } from './authentication/request-authenticator.js';
 import { ResponseHeaders } from './authentication/response-headers.js';
 import { CookieTokenStrategy } from './authentication/strategies/cookie-token.strategy.js';
@@ -18,7 +22,7 @@ import type {
   WithUserEntity,
 } from './options/authentify-options.interface.js';
 import type { ResolvedOptions } from './options/resolved-options.js';
-import type { AbstractAuthToken } from './tokens/entities/abstract-auth-token.js';
+import type { AbstractAuthToken, AnyAuthToken } from './tokens/entities/abstract-auth-token.js';
 import { TokenIssuer } from './tokens/token-issuer.js';
 import { TokenLookup } from './tokens/token-lookup.js';
 import { TokenPairFactory } from './tokens/token-pair.js';
@@ -50,7 +54,11 @@ const PUBLIC_PROVIDERS = [
   AuthentifyGuard,
   AuthHooks,
   Challenge,
+  ContextGuard,
+  CookieAuthGuard,
   CookieTokenStrategy,
+  CrossSiteGuard,
+  HeaderAuthGuard,
   HeaderTokenStrategy,
   RequestAuthenticator,
   TokenCookies,
@@ -88,7 +96,7 @@ export class AuthentifyModule extends ConfigurableAuthentifyModule implements On
   static override forRoot<TUser extends object>(
     options: WithUserEntity<TUser> & AuthentifyOptions<TUser, AbstractAuthToken<TUser>>,
   ): DynamicModule;
-  static override forRoot<TToken extends AbstractAuthToken>(
+  static override forRoot<TToken extends AnyAuthToken>(
     options: WithTokenEntity<TToken> & AuthentifyOptions<TToken['user'], TToken>,
   ): DynamicModule;
   static override forRoot(options: object): DynamicModule {
@@ -105,7 +113,7 @@ export class AuthentifyModule extends ConfigurableAuthentifyModule implements On
   static override forRootAsync<TUser extends object>(
     options: WithUserEntity<TUser> & AuthentifyAsyncOptions<TUser, AbstractAuthToken<TUser>>,
   ): DynamicModule;
-  static override forRootAsync<TToken extends AbstractAuthToken>(
+  static override forRootAsync<TToken extends AnyAuthToken>(
     options: WithTokenEntity<TToken> & AuthentifyAsyncOptions<TToken['user'], TToken>,
   ): DynamicModule;
   static override forRootAsync(options: object): DynamicModule {

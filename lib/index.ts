@@ -9,6 +9,7 @@ export { RequireContext } from './authentication/decorators/require-context.deco
 export { AuthentifyGuard } from './authentication/guards/authentify.guard.js';
 export { ContextGuard } from './authentication/guards/context.guard.js';
 export { CookieAuthGuard } from './authentication/guards/cookie-auth.guard.js';
+export { CrossSiteGuard } from './authentication/guards/cross-site.guard.js';
 export { HeaderAuthGuard } from './authentication/guards/header-auth.guard.js';
 export type { ContextPredicate } from './authentication/guards/required-context.js';
 export { AutoRefreshInterceptor } from './authentication/interceptors/auto-refresh.interceptor.js';

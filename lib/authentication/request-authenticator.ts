@@ -3,7 +3,7 @@ import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import type { AuthHandlerResult } from '../options/auth-handler.interface.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
-import type { AbstractAuthToken } from '../tokens/entities/abstract-auth-token.js';
+import type { AnyAuthToken } from '../tokens/entities/abstract-auth-token.js';
 import { TokenVerifier } from '../tokens/token-verifier.js';
 import { AuthHooks } from './auth-hooks.js';
 import type { Credential } from './credential.js';
@@ -17,7 +17,7 @@ export interface Authentication {
   /** Who the request acts as; settles once, however many guards ask. */
   readonly result: Promise<AuthHandlerResult>;
   /** The session as verified, whatever a hook made of it; absent until then. */
-  token?: AbstractAuthToken;
+  token?: AnyAuthToken;
 }
 
 /** Turns a presented credential into `request.user` and `request.auth`, once per request. */
@@ -59,7 +59,7 @@ export class RequestAuthenticator {
   private async verify(
     request: TransportRequest,
     { authType, rawToken }: Credential,
-    onVerified: (token: AbstractAuthToken) => void,
+    onVerified: (token: AnyAuthToken) => void,
   ): Promise<AuthHandlerResult> {
     if (authType === 'cookie' && isForeignWrite(request, this.options.csrf)) {
       this.events.reject('cross-site', authType);

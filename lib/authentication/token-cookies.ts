@@ -3,8 +3,10 @@ import { serialize } from 'cookie';
 import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import type { IncomingRequest } from '../options/auth-handler.interface.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
-import type { AbstractAuthToken } from '../tokens/entities/abstract-auth-token.js';
+import type { AnyAuthToken } from '../tokens/entities/abstract-auth-token.js';
 import type { IssuedTokens } from '../tokens/issued-tokens.js';
+import { isForeignWrite } from './csrf.js';
+import { crossSite } from './denials.js';
 import { cookieValues } from './extractors/cookie-header.js';
 import { ResponseHeaders } from './response-headers.js';
 
@@ -38,15 +40,21 @@ export class TokenCookies {
     if (this.options.refreshCookieName !== null) this.expire(response, this.options.refreshCookieName, 'strict');
   }
 
-  /** The refresh token in its cookie; `null` where it is missing, empty or there twice. */
+  /**
+   * The refresh token in its cookie; `null` where it is missing, empty or there twice.
+   *
+   * @throws ForbiddenException (403) when a foreign site sends an unsafe request with the user's cookie (R54).
+   */
   refreshTokenFrom(request: IncomingRequest): string | null {
     if (this.options.refreshCookieName === null) return null;
     const [value, another] = cookieValues(request, this.options.refreshCookieName);
-    return value === undefined || value === '' || another !== undefined ? null : value;
+    if (value === undefined || value === '' || another !== undefined) return null;
+    if (isForeignWrite(request, this.options.csrf)) throw crossSite();
+    return value;
   }
 
   /** @internal Writes an access cookie again, under the name it came by, after its session was extended. */
-  renew(response: unknown, name: string, rawToken: string, token: AbstractAuthToken): void {
+  renew(response: unknown, name: string, rawToken: string, token: AnyAuthToken): void {
     this.write(response, name, rawToken, token.expiresAt);
   }
 

@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Observable, type Observer, type Operator, Subject, type Subscription } from 'rxjs';
 import type { AuthType } from '../tokens/auth-type.js';
-import type { AbstractAuthToken } from '../tokens/entities/abstract-auth-token.js';
+import type { AnyAuthToken } from '../tokens/entities/abstract-auth-token.js';
 import type { AuthentifyEvent, RejectionReason } from './authentify-event.js';
 
 const logger = new Logger('AuthentifyEvents');
@@ -56,7 +56,7 @@ export class AuthentifyEvents extends SafeObservable<AuthentifyEvent> {
   }
 
   /** @internal Tells subscribers and the debug log, and nobody else, why a credential was turned down. */
-  reject(reason: RejectionReason, authType: AuthType | undefined, token?: AbstractAuthToken): void {
+  reject(reason: RejectionReason, authType: AuthType | undefined, token?: AnyAuthToken): void {
     if (Logger.isLevelEnabled('debug')) logger.debug(`Rejected: ${reason}${token ? `, session ${token.id}` : ''}`);
     const session = token && { sessionId: token.id, userId: token.userId };
     this.emit({ type: 'rejected', reason, ...(authType && { authType }), ...session });

@@ -48,13 +48,11 @@ function checkCookies({ cookie, authCookieNames, refreshCookieName }: ResolvedOp
 
 /** Browsers drop cookies whose attributes break the promise of their name's prefix (RFC 6265bis §4.1.3). */
 function checkPrefix(option: string, names: readonly string[], cookie: ResolvedOptions['cookie']): void {
-  for (const name of names.map((each) => each.toLowerCase())) {
-    const host = name.startsWith('__host-');
-    if ((host || name.startsWith('__secure-')) && !cookie.secure) {
-      fail(
-        option,
-        `holds a name that needs cookie.secure: true; without HTTPS choose a name without "${name.slice(0, name.indexOf('-') + 1)}"`,
-      );
+  for (const name of names) {
+    const prefix = /^__(host|secure)-/i.exec(name)?.[0];
+    const host = prefix?.toLowerCase() === '__host-';
+    if (prefix && !cookie.secure) {
+      fail(option, `holds a name that needs cookie.secure: true; without HTTPS choose a name without "${prefix}"`);
     }
     if (host && (cookie.domain !== undefined || cookie.path !== '/')) {
       fail(option, "holds a __Host- name, which allows no cookie.domain and only cookie.path '/'");

@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
 import type { AuthentifyExtras } from './authentify-options.interface.js';
 import * as is from './option-checks.js';
@@ -17,6 +18,7 @@ const secret: is.Check<string> = (value) => {
   }
   return value;
 };
+const secrets = is.listOf(secret, 'any');
 const origin: is.Check<string> = (value) => {
   const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : null;
   if (!url || url.origin !== value || !/^https?:$/.test(url.protocol) || url.host.includes('*')) {
@@ -51,7 +53,7 @@ const OPTIONS: { readonly [Name in keyof ResolvedOptions]: is.Check<ResolvedOpti
   maxSessionsPerUser: is.optional(null, is.nullable(is.wholeNumber(1, 1_000_000))),
   enableAuthRestriction: is.optional(true, is.flag),
   secureHashAlgorithm: is.optional('sha256', is.oneOf('sha256', 'sha384', 'sha512')),
-  hashSecrets: is.optional([], is.listOf(secret, 'any')),
+  hashSecrets: is.optional([], (value) => Object.freeze(secrets(value).map((key) => createSecretKey(key, 'utf8')))),
   authHeaderPrefixes: is.optional(['Bearer', 'Token'], is.listOf(scheme)),
   authCookieNames: is.optional(['__Host-token'], is.listOf(cookieName)),
   refreshCookieName: is.optional('__Host-refresh-token', is.nullable(cookieName)),
@@ -77,7 +79,7 @@ const OPTIONS: { readonly [Name in keyof ResolvedOptions]: is.Check<ResolvedOpti
  * @throws AuthentifyConfigurationError for unknown names, wrong values and options that contradict each other (R67).
  */
 export function resolveOptions(given: unknown, extras: Pick<AuthentifyExtras, 'autoRefresh'> = {}): ResolvedOptions {
-  if (typeof given !== 'object' || given === null) {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     throw new AuthentifyConfigurationError('options', 'must be an object; the factory returned something else');
   }
   const options = readEach({ ...given });

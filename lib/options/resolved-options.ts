@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { AuthHook } from './auth-handler.interface.js';
 import type { CookieOptions } from './authentify-options.interface.js';
 import type { Milliseconds } from './duration.js';
@@ -13,7 +14,8 @@ export interface ResolvedOptions {
   readonly maxSessionsPerUser: number | null;
   readonly enableAuthRestriction: boolean;
   readonly secureHashAlgorithm: string;
-  readonly hashSecrets: readonly string[];
+  /** Key objects, because `inspect` and JSON show nothing of them. */
+  readonly hashSecrets: readonly KeyObject[];
   readonly authHeaderPrefixes: readonly string[];
   readonly authCookieNames: readonly string[];
   readonly refreshCookieName: string | null;

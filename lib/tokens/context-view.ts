@@ -1,9 +1,18 @@
 /** Entities loaded by a module with `strictContextAccess`; kept aside so that several modules may share a process. */
 const strictOwners = new WeakSet<object>();
-const views = new WeakMap<object, object>();
+/** Contexts that are read-only throughout, with their strict views. */
+const frozenContexts = new WeakMap<object, { strictView?: object }>();
 
-/** Keys that the language and Node ask of any object: `await`, `JSON.stringify`, comparison. */
-const ALWAYS_READABLE = new Set<PropertyKey>(['then', 'toJSON', 'constructor']);
+/** Keys that `await`, `JSON.stringify`, rxjs and Nest's adapters ask of any object. */
+const ALWAYS_READABLE = new Set<PropertyKey>([
+  'then',
+  'toJSON',
+  'constructor',
+  'lift',
+  'subscribe',
+  'pipe',
+  'getReader',
+]);
 
 /** From now on an unknown key of this token's `contextObj` throws. */
 export function markStrict(owner: object): void {
@@ -12,29 +21,27 @@ export function markStrict(owner: object): void {
 
 /** The deeply read-only view of a token's context. */
 export function contextViewOf(owner: object, context: object): object {
-  return strictOwners.has(owner) ? strictView(context) : frozenView(context);
+  // What comes from the database or from a login is frozen already; what an app assigned itself is not.
+  const frozen = frozenContexts.has(context) ? context : freezeDeep(context);
+  if (!strictOwners.has(owner)) return frozen;
+  const known = frozenContexts.get(frozen) ?? {};
+  known.strictView ??= throwOnUnknown(frozen) as object;
+  return known.strictView;
 }
 
-/** A column value turned read-only; `null` members and primitives pass. */
+/** A read-only copy of JSON, at every depth and without prototypes. */
 export function freezeDeep<T>(value: T): T {
+  const frozen = copyFrozen(value);
+  if (typeof frozen === 'object' && frozen !== null) frozenContexts.set(frozen, {});
+  return frozen as T;
+}
+
+function copyFrozen(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return Object.freeze(value.map(freezeDeep)) as T;
+  if (Array.isArray(value)) return Object.freeze(value.map(copyFrozen));
   const result = Object.create(null) as Record<string, unknown>;
-  for (const [key, member] of Object.entries(value)) result[key] = freezeDeep(member);
-  return Object.freeze(result) as T;
-}
-
-function frozenView(context: object): object {
-  // What comes from the database or from `toContext` is frozen already; what an app assigned is not.
-  return Object.isFrozen(context) ? context : freezeDeep(context);
-}
-
-function strictView(context: object): object {
-  const known = views.get(context);
-  if (known) return known;
-  const view = throwOnUnknown(context) as object;
-  views.set(context, view);
-  return view;
+  for (const [key, member] of Object.entries(value)) result[key] = copyFrozen(member);
+  return Object.freeze(result);
 }
 
 function throwOnUnknown(value: unknown): unknown {

@@ -1,5 +1,5 @@
 import { inspect, type InspectOptions } from 'node:util';
-import type { AbstractAuthToken } from './entities/abstract-auth-token.js';
+import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
 
 const REDACTED = '[redacted]';
 
@@ -17,7 +17,7 @@ export interface IssuedTokensJson {
  * A new pair, and the only place its raw values ever exist. Frozen. Its JSON is made for the client that logs in;
  * `inspect` and logs show no token (R63).
  */
-export class IssuedTokens<TToken extends AbstractAuthToken = AbstractAuthToken> {
+export class IssuedTokens<TToken extends AnyAuthToken = AbstractAuthToken> {
   constructor(
     readonly accessToken: string,
     /** `null` when the session has no refresh token. */

@@ -1,5 +1,5 @@
 import { type Milliseconds, parseDuration } from '../options/duration.js';
-import type { AbstractAuthToken } from './entities/abstract-auth-token.js';
+import type { AnyAuthToken } from './entities/abstract-auth-token.js';
 
 /** How long the tokens of a session live from login, rotation or slide on; `null` = without end, or no refresh token. */
 export interface Lifetimes {
@@ -61,7 +61,7 @@ export function deadlinesFrom(start: number, lifetimes: Lifetimes, sessionEnd: D
 }
 
 /** The lifetimes a session was given, whatever the options say today. */
-export function ownLifetimes(token: AbstractAuthToken): Lifetimes {
+export function ownLifetimes(token: AnyAuthToken): Lifetimes {
   const start = token.lastRefreshedAt.getTime();
   return {
     access: token.expiresAt === null ? null : token.expiresAt.getTime() - start,

@@ -1,5 +1,5 @@
 import type { Milliseconds } from '../options/duration.js';
-import type { AbstractAuthToken } from './entities/abstract-auth-token.js';
+import type { AnyAuthToken } from './entities/abstract-auth-token.js';
 import {
   checkRefreshOutlivesAccess,
   type Deadlines,
@@ -30,7 +30,7 @@ export interface LateRefresh {
 export type Verdict = 'replay' | 'overtaken' | 'reuse';
 
 /** Judges a refresh token that is not its session's current one, by the row as it stands now. */
-export function judge({ token, digests }: StoredToken, call: LateRefresh): Verdict {
+export function judge({ token, digests }: StoredToken<AnyAuthToken>, call: LateRefresh): Verdict {
   const rotatedAt = token.rotatedAt?.getTime() ?? null;
   if (call.grace === 0 || rotatedAt === null) return 'reuse';
   const isPrevious = sameDigest(call.presentedDigest, digests.previousRefreshTokenHash);
@@ -45,7 +45,7 @@ export function judge({ token, digests }: StoredToken, call: LateRefresh): Verdi
  *
  * @throws RangeError where the refresh token would not outlive the access token.
  */
-export function rotatedDeadlines(token: AbstractAuthToken, now: number, overrides: Partial<Lifetimes>): Deadlines {
+export function rotatedDeadlines(token: AnyAuthToken, now: number, overrides: Partial<Lifetimes>): Deadlines {
   const own = ownLifetimes(token);
   const lifetimes: Lifetimes = {
     access: overrides.access === undefined ? own.access : overrides.access,
@@ -60,6 +60,6 @@ function isOverridden({ access, refresh }: Partial<Lifetimes>): boolean {
 }
 
 /** The session's own refresh lifetime was cut short by its absolute end, as the access lifetime will be. */
-function endsWithSession(token: AbstractAuthToken, { refresh }: Partial<Lifetimes>): boolean {
+function endsWithSession(token: AnyAuthToken, { refresh }: Partial<Lifetimes>): boolean {
   return refresh === undefined && token.refreshUntil?.getTime() === token.sessionExpiresAt?.getTime();
 }

@@ -1,7 +1,7 @@
 import type { RejectionReason } from '../events/authentify-event.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AuthType } from './auth-type.js';
-import { type AbstractAuthToken, isPast } from './entities/abstract-auth-token.js';
+import { type AnyAuthToken, isPast } from './entities/abstract-auth-token.js';
 
 /** What a credential is held against. */
 export interface Presentation {
@@ -15,7 +15,7 @@ export interface Presentation {
 
 /** Why a session's credential is no good now, or `null` if it is (R17, R24, R39, R51). */
 export async function refusalOf(
-  token: AbstractAuthToken,
+  token: AnyAuthToken,
   { now, authType, deadline }: Presentation,
   options: Pick<ResolvedOptions, 'enableAuthRestriction' | 'isUserActive'>,
 ): Promise<RejectionReason | null> {

@@ -1,3 +1,4 @@
+import { freezeDeep } from './context-view.js';
 import type { JsonObject, JsonValue } from './json.js';
 
 /** Depth of a context counted with the object itself, and its members per level (R65). */
@@ -12,9 +13,9 @@ const LONE_SURROGATE_OR_NUL = /[\p{Surrogate}\0]/u;
  * @throws TypeError for anything JSON cannot carry faithfully, for forbidden keys and for too much of it (R65).
  */
 export function toContext(value: unknown, maxBytes: number): JsonObject {
-  if (value === undefined || value === null) return Object.freeze(Object.create(null) as JsonObject);
-  if (!isPlainObject(value)) throw new TypeError('context must be a plain object');
-  const context = copyObject(value, 'context', 1);
+  const given = value ?? {};
+  if (!isPlainObject(given)) throw new TypeError('context must be a plain object');
+  const context = freezeDeep(copyObject(given, 'context', 1));
   const bytes = Buffer.byteLength(JSON.stringify(context));
   if (bytes > maxBytes) {
     throw new TypeError(`context takes ${bytes} bytes as JSON; contextMaxBytes allows ${maxBytes}`);
@@ -25,7 +26,8 @@ export function toContext(value: unknown, maxBytes: number): JsonObject {
 function copy(value: unknown, path: string, depth: number): JsonValue {
   if (value === null || typeof value === 'boolean') return value;
   if (typeof value === 'string') return checkText(value, path);
-  if (typeof value === 'number' && Number.isFinite(value)) return value;
+  // JSON has no negative zero.
+  if (typeof value === 'number' && Number.isFinite(value)) return value + 0;
   if (Array.isArray(value)) return copyArray(value, path, depth);
   if (isPlainObject(value)) return copyObject(value, path, depth);
   throw new TypeError(`${path} is not JSON: ${describe(value)}`);
@@ -39,13 +41,13 @@ function copyObject(value: object, path: string, depth: number): JsonObject {
     checkText(key, `a key of ${path}`);
     if (member !== undefined) result[key] = copy(member, `${path}.${key}`, depth + 1);
   }
-  return Object.freeze(result);
+  return result;
 }
 
 function copyArray(value: unknown[], path: string, depth: number): JsonValue {
   checkSize(value.length, path, depth);
   // Array.from visits holes, which JSON would turn into null.
-  return Object.freeze(Array.from(value, (member, index) => copy(member, `${path}[${index}]`, depth + 1))) as JsonValue;
+  return Array.from(value, (member, index) => copy(member, `${path}[${index}]`, depth + 1));
 }
 
 function checkSize(members: number, path: string, depth: number): void {

@@ -1,8 +1,8 @@
-import { createHmac, hash, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { createHmac, hash, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { TokenKind } from './opaque-token.js';
 
 /** A key of `hashSecrets`, or `null` where none is configured and plain digests are stored. */
-export type HashSecret = string | null;
+export type HashSecret = KeyObject | null;
 
 /** Bound into every derived secret, so that another scheme can never meet this one. */
 const DERIVATION = 'nestjs-authentify/1';
@@ -14,7 +14,7 @@ export class TokenDigester {
 
   constructor(
     private readonly algorithm: string,
-    hashSecrets: readonly string[],
+    hashSecrets: readonly KeyObject[],
   ) {
     this.keys = hashSecrets.length > 0 ? hashSecrets : [null];
   }

@@ -6,7 +6,7 @@ import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.err
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AuthType } from './auth-type.js';
 import { DuplicateDigestError } from './database-errors.js';
-import type { AbstractAuthToken, UserId } from './entities/abstract-auth-token.js';
+import type { AbstractAuthToken, AnyAuthToken, UserId } from './entities/abstract-auth-token.js';
 import { IssuedTokens } from './issued-tokens.js';
 import type { JsonObject } from './json.js';
 import {
@@ -33,7 +33,7 @@ const BATCH = 1_000;
 
 /** Logs a user in: one row, one new pair, and the session limit kept. */
 @Injectable()
-export class TokenIssuer<TToken extends AbstractAuthToken = AbstractAuthToken> {
+export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
   /** How many sessions a user may have; `null` = any number. */
   private readonly limit: number | null;
 
@@ -134,7 +134,8 @@ export class TokenIssuer<TToken extends AbstractAuthToken = AbstractAuthToken> {
     if (ids.length === 0) return;
     const reason = this.options.enforceSingleLogin ? 'single-login' : 'session-limit';
     const count = await this.tokens.end(ids, reason, now);
-    if (count > 0) this.events.emit({ type: 'revoked', reason, count, userId });
+    const sessionId = ids.length === 1 ? ids[0] : undefined;
+    if (count > 0) this.events.emit({ type: 'revoked', reason, count, userId, sessionId });
   }
 
   /** A login that could not make room must not stay; nobody holds its tokens yet. */

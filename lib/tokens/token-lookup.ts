@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { AbstractAuthToken } from './entities/abstract-auth-token.js';
+import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
 import { type StoredDigests, type StoredToken, TokenTable } from './token-table.js';
 
 const DIGEST_COLUMNS = [
@@ -12,7 +12,7 @@ const DIGEST_COLUMNS = [
 
 /** The read path: one row with its user, by digest, in one statement, from the primary (R22, R48). */
 @Injectable()
-export class TokenLookup<TToken extends AbstractAuthToken = AbstractAuthToken> {
+export class TokenLookup<TToken extends AnyAuthToken = AbstractAuthToken> {
   constructor(private readonly table: TokenTable<TToken>) {}
 
   /** @param digests of one access token, one per key. */

@@ -4,7 +4,7 @@ import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import type { Milliseconds } from '../options/duration.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
-import type { AbstractAuthToken, UserId } from './entities/abstract-auth-token.js';
+import type { AbstractAuthToken, AnyAuthToken, UserId } from './entities/abstract-auth-token.js';
 import { TokenRepository } from './token.repository.js';
 
 const BATCH = 1_000;
@@ -13,7 +13,7 @@ const SALT_MARGIN: Milliseconds = 60_000;
 
 /** Clears away what can never be used again, in batches; safe on many instances at once (R52). */
 @Injectable()
-export class TokenPruner<TToken extends AbstractAuthToken = AbstractAuthToken> {
+export class TokenPruner<TToken extends AnyAuthToken = AbstractAuthToken> {
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
     private readonly tokens: TokenRepository<TToken>,

@@ -1,5 +1,5 @@
 import type { SelectQueryBuilder } from 'typeorm';
-import type { AbstractAuthToken } from './entities/abstract-auth-token.js';
+import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
 import type { TokenTable } from './token-table.js';
 
 const NOT_ENDED = 'token.revokedAt IS NULL';
@@ -8,7 +8,7 @@ const NOT_ENDED = 'token.revokedAt IS NULL';
  * Ready-made queries for an app's own reports, to be refined with `andWhere('token.…')`. The alias is `token`.
  * They run where the app's other reads run; the library itself decides nothing by them.
  */
-export class TokenQueries<TToken extends AbstractAuthToken = AbstractAuthToken> {
+export class TokenQueries<TToken extends AnyAuthToken = AbstractAuthToken> {
   constructor(protected readonly table: TokenTable<TToken>) {}
 
   /** All rows of one user, ended ones too. @throws TypeError for what is neither user nor key. */

@@ -6,7 +6,7 @@ import type { RejectionReason } from '../events/authentify-event.js';
 import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AuthType } from './auth-type.js';
-import type { AbstractAuthToken } from './entities/abstract-auth-token.js';
+import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
 import { IssuedTokens } from './issued-tokens.js';
 import {
   checkRefreshOutlivesAccess,
@@ -42,7 +42,7 @@ const TRIES = 5;
 
 /** Exchanges a refresh token for the next pair of its session (R29–R37). */
 @Injectable()
-export class TokenRefresher<TToken extends AbstractAuthToken = AbstractAuthToken> {
+export class TokenRefresher<TToken extends AnyAuthToken = AbstractAuthToken> {
   private readonly logger = new Logger('TokenService');
 
   constructor(

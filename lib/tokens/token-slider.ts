@@ -3,7 +3,7 @@ import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
-import type { AbstractAuthToken } from './entities/abstract-auth-token.js';
+import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
 import { type Deadlines, pruneAtOf } from './lifetimes.js';
 import { dueSlide } from './sliding-expiry.js';
 import { TokenPairFactory } from './token-pair.js';
@@ -18,7 +18,7 @@ const MEMORY = 10_000;
 
 /** Extends sessions while they are used: at most one UPDATE per session, interval and process (R41–R44). */
 @Injectable()
-export class TokenSlider<TToken extends AbstractAuthToken = AbstractAuthToken> {
+export class TokenSlider<TToken extends AnyAuthToken = AbstractAuthToken> {
   private readonly logger = new Logger('AutoRefresh');
   /** Slides under way and the latest done, so that requests which read the row before do not send them again. */
   private readonly slides = new Map<string, Promise<SlideOutcome>>();
@@ -61,7 +61,7 @@ export class TokenSlider<TToken extends AbstractAuthToken = AbstractAuthToken> {
   }
 
   private async write(token: TToken, rawToken: string, deadlines: Deadlines): Promise<SlideOutcome> {
-    const now = deadlines.lastRefreshedAt.getTime();
+    const now = Date.now();
     const columns: SlidColumns = { ...deadlines, pruneAt: pruneAtOf(deadlines) };
     // Past the grace period nobody may derive the last rotation's pair any more.
     if (token.rotatedAt && now - token.rotatedAt.getTime() >= this.options.refreshGracePeriod)

@@ -5,7 +5,8 @@ import { AuthentifyConfigurationError } from '../errors/authentify-configuration
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { markStrict } from './context-view.js';
 import { runStatement } from './database-errors.js';
-import type { AbstractAuthToken, UserId } from './entities/abstract-auth-token.js';
+import type { AbstractAuthToken, AnyAuthToken, UserId } from './entities/abstract-auth-token.js';
+import { ownerKeyOf } from './owner-key.js';
 
 /** The columns that decide, kept apart from the entity so that they cannot leave with it (R63). */
 export interface StoredDigests {
@@ -17,14 +18,14 @@ export interface StoredDigests {
 }
 
 /** A row as it stands: the entity, and what it is compared by. */
-export interface StoredToken<TToken extends AbstractAuthToken = AbstractAuthToken> {
+export interface StoredToken<TToken extends AnyAuthToken = AbstractAuthToken> {
   token: TToken;
   digests: StoredDigests;
 }
 
 /** Where the rows are: the token entity in its data source, its owner's key, and reads from the primary. */
 @Injectable()
-export class TokenTable<TToken extends AbstractAuthToken = AbstractAuthToken> {
+export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
     @Inject(AUTH_DATA_SOURCE) private readonly dataSource: DataSource,
@@ -60,26 +61,14 @@ export class TokenTable<TToken extends AbstractAuthToken = AbstractAuthToken> {
     }
   }
 
-  /**
-   * A user's primary key, from the entity or the key itself.
-   *
-   * @throws TypeError for anything else, before any SQL (R21).
-   */
+  /** A user's primary key, from the entity or the key itself. @throws TypeError for anything else (R21). */
   ownerKey(user: unknown): UserId {
-    const key: unknown = typeof user === 'object' && user !== null ? this.ownerColumn.getEntityValue(user) : user;
-    if (typeof key === 'bigint') return String(key);
-    if ((typeof key === 'string' && key !== '') || (typeof key === 'number' && Number.isFinite(key))) return key;
-    throw new TypeError(`Expected a user entity or its primary key, got ${describe(user)}`);
+    return ownerKeyOf(user, this.ownerColumn);
   }
 
-  /** Criteria: this user's rows, without a join. */
+  /** Criteria: this user's rows, without a join. TypeORM takes an object with a falsy key, such as 0, for none. */
   ownedBy(userId: UserId): FindOptionsWhere<AbstractAuthToken> {
-    return { user: this.ownerReference(userId) };
-  }
-
-  /** The user as a row refers to it. */
-  ownerReference(userId: UserId): object {
-    return { [this.ownerColumn.propertyName]: userId };
+    return { user: userId };
   }
 
   /** Reads in one statement, always from the primary: a replica may not know of a revocation yet (R48). */
@@ -116,10 +105,4 @@ export class TokenTable<TToken extends AbstractAuthToken = AbstractAuthToken> {
       throw new AuthentifyConfigurationError('tokenEntity', 'needs @TokenOwner(() => User) on its property "user"');
     return column;
   }
-}
-
-function describe(value: unknown): string {
-  if (value === null) return 'null';
-  if (value === '') return 'an empty string';
-  return typeof value === 'object' ? 'an object without one' : typeof value;
 }

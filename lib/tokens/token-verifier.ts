@@ -4,14 +4,14 @@ import { AuthentifyEvents } from '../events/authentify-events.js';
 import type { RejectionReason } from '../events/authentify-event.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AuthType } from './auth-type.js';
-import type { AbstractAuthToken } from './entities/abstract-auth-token.js';
+import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
 import { refusalOf } from './token-checks.js';
 import { TokenLookup } from './token-lookup.js';
 import { TokenPairFactory } from './token-pair.js';
 
 /** Verifies access tokens: one look-up, no write (R16, R17, R22). */
 @Injectable()
-export class TokenVerifier<TToken extends AbstractAuthToken = AbstractAuthToken> {
+export class TokenVerifier<TToken extends AnyAuthToken = AbstractAuthToken> {
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
     private readonly lookup: TokenLookup<TToken>,

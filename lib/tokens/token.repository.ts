@@ -13,7 +13,7 @@ import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import type { Milliseconds } from '../options/duration.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { runStatement } from './database-errors.js';
-import type { AbstractAuthToken, RevokedReason, UserId } from './entities/abstract-auth-token.js';
+import type { AbstractAuthToken, AnyAuthToken, RevokedReason, UserId } from './entities/abstract-auth-token.js';
 import { TokenQueries } from './token-queries.js';
 import { type StoredDigests, TokenTable } from './token-table.js';
 
@@ -55,7 +55,7 @@ const LIVE = 'token.revokedAt IS NULL AND (token.pruneAt IS NULL OR token.pruneA
  * `revoked_at IS NULL` so that a revoked session never comes back (R18).
  */
 @Injectable()
-export class TokenRepository<TToken extends AbstractAuthToken = AbstractAuthToken> extends TokenQueries<TToken> {
+export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> extends TokenQueries<TToken> {
   /** `false` = ended rows are deleted, `true` = kept, a duration = kept that long. */
   private readonly keep: boolean | Milliseconds;
 
@@ -68,7 +68,7 @@ export class TokenRepository<TToken extends AbstractAuthToken = AbstractAuthToke
   async insert(session: NewSession, userId: UserId): Promise<TToken> {
     const { rows } = this.table;
     const values: AbstractAuthToken = Object.assign(rows.create(), session);
-    values.user = this.table.ownerReference(userId);
+    values.user = userId;
     await runStatement(() =>
       rows
         .createQueryBuilder()
@@ -76,6 +76,9 @@ export class TokenRepository<TToken extends AbstractAuthToken = AbstractAuthToke
         .values(values as never)
         .execute(),
     );
+    for (const column of rows.metadata.columns) {
+      if (column.isSelect && column.getEntityValue(values) === undefined) column.setEntityValue(values, null);
+    }
     delete values.user;
     values.userId = userId;
     return this.table.detach(values).token;

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { validate as isUuid } from 'uuid';
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import { AuthType } from './auth-type.js';
-import type { AbstractAuthToken, RevokedReason, UserId } from './entities/abstract-auth-token.js';
+import type { AbstractAuthToken, AnyAuthToken, RevokedReason, UserId } from './entities/abstract-auth-token.js';
 import type { IssuedTokens } from './issued-tokens.js';
 import { type IssueTokenOptions, TokenIssuer } from './token-issuer.js';
 import { TokenPruner } from './token-pruner.js';
@@ -12,10 +12,10 @@ import { TokenVerifier } from './token-verifier.js';
 import { TokenRepository } from './token.repository.js';
 
 /** A user as the app holds it: the entity, or its primary key. */
-export type UserOrKey<TToken extends AbstractAuthToken> = TToken['user'] | UserId;
+export type UserOrKey<TToken extends AnyAuthToken> = TToken['user'] | UserId;
 
 /** The context type of a token class. */
-export type ContextOf<TToken extends AbstractAuthToken> = TToken['context'];
+export type ContextOf<TToken extends AnyAuthToken> = TToken['context'];
 
 /**
  * Everything an app does with sessions, and nothing about HTTP.
@@ -26,7 +26,7 @@ export type ContextOf<TToken extends AbstractAuthToken> = TToken['context'];
  * @typeParam TToken the token entity, for its user, context and extra columns.
  */
 @Injectable()
-export class TokenService<TToken extends AbstractAuthToken = AbstractAuthToken> {
+export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
   constructor(
     private readonly issuer: TokenIssuer<TToken>,
     private readonly verifier: TokenVerifier<TToken>,
@@ -81,8 +81,11 @@ export class TokenService<TToken extends AbstractAuthToken = AbstractAuthToken> 
   }
 
   /** Ends one session, whichever of its tokens is meant. Returns 1, or 0 where it had ended already. */
-  async revokeToken(token: Pick<TToken, 'id'>): Promise<number> {
-    return this.end(idOf(token), 'revoked');
+  async revokeToken(token: Pick<TToken, 'id'> & Partial<Pick<TToken, 'userId'>>): Promise<number> {
+    const sessionId = idOf(token);
+    const count = await this.tokens.end([sessionId], 'revoked', Date.now());
+    this.tellRevoked(count, 'revoked', token.userId, sessionId);
+    return count;
   }
 
   /** Ends all sessions of a user, but `except` for instance the current one after a password change. */
@@ -90,7 +93,7 @@ export class TokenService<TToken extends AbstractAuthToken = AbstractAuthToken> 
     const userId = this.table.ownerKey(user);
     const exceptId = options.except === undefined ? undefined : idOf(options.except);
     const count = await this.tokens.endAllOf(userId, Date.now(), exceptId);
-    if (count > 0) this.events.emit({ type: 'revoked', reason: 'revoked-all', count, userId });
+    this.tellRevoked(count, 'revoked-all', userId);
     return count;
   }
 
@@ -112,14 +115,14 @@ export class TokenService<TToken extends AbstractAuthToken = AbstractAuthToken> 
   /** Ends one of the user's own sessions by its public id; 0 for an unknown, foreign or malformed id (R50). */
   async revokeUserToken(user: UserOrKey<TToken>, id: string): Promise<number> {
     const userId = this.table.ownerKey(user);
-    return isUuid(id) ? this.end(id, 'revoked', userId) : 0;
+    if (!isUuid(id)) return 0;
+    const count = await this.tokens.end([id], 'revoked', Date.now(), userId);
+    this.tellRevoked(count, 'revoked', userId, id);
+    return count;
   }
 
-  private async end(sessionId: string, reason: RevokedReason, userId?: UserId): Promise<number> {
-    const count = await this.tokens.end([sessionId], reason, Date.now(), userId);
-    if (count > 0)
-      this.events.emit({ type: 'revoked', reason, count, sessionId, ...(userId !== undefined && { userId }) });
-    return count;
+  private tellRevoked(count: number, reason: RevokedReason, userId?: UserId, sessionId?: string): void {
+    if (count > 0) this.events.emit({ type: 'revoked', reason, count, userId, sessionId });
   }
 }
 

@@ -49,7 +49,7 @@ describe('a database that does not answer', () => {
 
   it('R63: carries neither SQL nor parameters, nor does its cause', async () => {
     const { accessToken, refreshToken, token } = await t.tokens.generateHeaderToken(await t.createUser());
-    const [row] = (await t.rows()).filter(({ id }) => id === token.id);
+    const row = (await t.rows()).find(({ id }) => id === token.id);
     await withoutTable(async () => {
       for (const call of [() => t.tokens.verifyToken(accessToken), () => t.tokens.refreshToken(refreshToken!)]) {
         const error = await call().then(

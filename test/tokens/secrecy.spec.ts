@@ -36,11 +36,7 @@ describe('R63: secrets', () => {
     const listed = await t.tokens.listUserTokens(user);
 
     told.push(verified, second!.token, third!.token, listed, JSON.stringify([verified, listed]));
-    told.push(
-      inspect([first, second, third], { depth: 10, showHidden: true }),
-      String(first),
-      `${String(third!.token)}`,
-    );
+    told.push(inspect([first, second, third], { depth: 10, showHidden: true }), String(first), String(third!.token));
     const text = told.map((each) => (typeof each === 'string' ? each : inspect(each, { depth: 10 }))).join('\n');
 
     expect(text).toContain('reuse');

@@ -49,7 +49,7 @@ describe('single login and session limits', () => {
 
     const ids: string[] = [];
     for (let login = 0; login < 5; login += 1) ids.push((await t.tokens.generateHeaderToken(user)).token.id);
-    expect((await t.tokens.listUserTokens(user)).map(({ id }) => id)).toEqual(ids.slice(-3).reverse());
+    expect((await t.tokens.listUserTokens(user)).map(({ id }) => id)).toEqual(ids.slice(-3).toReversed());
   });
 
   it('R47: does not count sessions that expired or were revoked', async () => {

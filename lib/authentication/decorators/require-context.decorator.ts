@@ -1,12 +1,12 @@
-import { applyDecorators, SetMetadata, UseInterceptors } from '@nestjs/common';
+import { applyDecorators, UseInterceptors } from '@nestjs/common';
 import type { IncomingRequest } from '../../options/auth-handler.interface.js';
 import type { JsonObject } from '../../tokens/json.js';
 import { ContextGuard } from '../guards/context.guard.js';
-import { type ContextPredicate, REQUIRED_CONTEXT } from '../guards/required-context.js';
+import { type ContextPredicate, type ContextRequirement, REQUIRED_CONTEXT } from '../guards/required-context.js';
 
 /**
  * Lets only sessions pass whose context holds these members, or satisfies the predicate: 403 otherwise, 401 without
- * a session. It is enforced after all guards, so its place among the decorators does not matter.
+ * a session. It is enforced after all guards, so its place among the decorators does not matter; several add up.
  *
  * @example `@RequireContext({ device: 'mobile' })`
  * @example `@RequireContext((context) => context.plan === 'premium')`
@@ -15,5 +15,14 @@ export function RequireContext<
   TContext extends object = JsonObject,
   TRequest extends IncomingRequest = IncomingRequest,
 >(requirement: Partial<TContext> | ContextPredicate<TContext, TRequest>): MethodDecorator & ClassDecorator {
-  return applyDecorators(SetMetadata(REQUIRED_CONTEXT, requirement), UseInterceptors(ContextGuard));
+  return applyDecorators(addRequirement(requirement), UseInterceptors(ContextGuard));
+}
+
+/** Adds to what is asked for already, so that several decorators, or one on the controller too, all count. */
+function addRequirement(requirement: ContextRequirement): MethodDecorator & ClassDecorator {
+  return (target: object, _property?: unknown, descriptor?: PropertyDescriptor) => {
+    const holder = (descriptor?.value ?? target) as object;
+    const known = (Reflect.getMetadata(REQUIRED_CONTEXT, holder) ?? []) as ContextRequirement[];
+    Reflect.defineMetadata(REQUIRED_CONTEXT, [...known, requirement], holder);
+  };
 }

@@ -8,7 +8,7 @@ import { IS_OPTIONAL } from '../decorators/optional-auth.decorator.js';
 import { IS_PUBLIC } from '../decorators/public.decorator.js';
 import { unauthorized } from '../denials.js';
 import { credentialInHeader } from '../extractors/authorization-header.js';
-import { requestOf, responseOf, type TransportRequest } from '../request-context.js';
+import { requestOf, type TransportRequest } from '../request-context.js';
 import { CookieTokenStrategy } from '../strategies/cookie-token.strategy.js';
 import { HeaderTokenStrategy } from '../strategies/header-token.strategy.js';
 import { runStrategy } from './run-strategy.js';
@@ -34,6 +34,7 @@ export class AuthentifyGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     if (this.isMarked(IS_PUBLIC, context)) return true;
     const request = this.getRequest(context);
+    this.challenge.expect(requestOf(context), this.challengedTransport);
     let presented = true;
     try {
       const strategy = this.transportOf(request) === 'cookie' ? this.cookieStrategy : this.headerStrategy;
@@ -42,7 +43,7 @@ export class AuthentifyGuard implements CanActivate {
       request.user = this.handleRequest(error, user, info, context) ?? undefined;
       return true;
     } catch (error) {
-      this.challenge.accompany(error, responseOf(context), this.challengedTransport, presented);
+      this.challenge.accompany(error, context, presented);
       throw error;
     }
   }

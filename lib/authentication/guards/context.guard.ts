@@ -10,8 +10,8 @@ import { Reflector } from '@nestjs/core';
 import type { Observable } from 'rxjs';
 import { Challenge } from '../challenge.js';
 import { unauthorized } from '../denials.js';
-import { requestOf, responseOf, type TransportRequest } from '../request-context.js';
-import { type ContextPredicate, holds, REQUIRED_CONTEXT } from './required-context.js';
+import { requestOf, type TransportRequest } from '../request-context.js';
+import { type ContextPredicate, type ContextRequirement, holds, REQUIRED_CONTEXT } from './required-context.js';
 
 /**
  * Enforces `@RequireContext`. The decorator runs it as an interceptor, because interceptors run after every guard and
@@ -31,23 +31,29 @@ export class ContextGuard implements CanActivate, NestInterceptor {
 
   /** @throws ForbiddenException for another context, UnauthorizedException without a session. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const targets = [context.getHandler(), context.getClass()];
-    const required = this.reflector.getAllAndOverride<object | ContextPredicate | undefined>(REQUIRED_CONTEXT, targets);
-    if (required === undefined) return true;
     const request = requestOf(context);
-    if (!request.auth) throw this.refuse(context);
-    if (!(await isMet(required, request))) throw new ForbiddenException();
+    for (const requirement of this.requirementsOf(context)) {
+      if (!request.auth) throw this.refuse(context);
+      if (!(await isMet(requirement, request))) throw new ForbiddenException();
+    }
     return true;
+  }
+
+  /** The controller's and the handler's own. */
+  private requirementsOf(context: ExecutionContext): ContextRequirement[] {
+    return [context.getClass(), context.getHandler()].flatMap(
+      (target) => this.reflector.get<ContextRequirement[] | undefined>(REQUIRED_CONTEXT, target) ?? [],
+    );
   }
 
   private refuse(context: ExecutionContext): Error {
     const error = unauthorized();
-    this.challenge.accompany(error, responseOf(context), 'header', false);
+    this.challenge.accompany(error, context, false);
     return error;
   }
 }
 
-async function isMet(required: object | ContextPredicate, request: TransportRequest): Promise<boolean> {
+async function isMet(required: ContextRequirement, request: TransportRequest): Promise<boolean> {
   const context = request.auth?.contextObj;
   if (typeof required !== 'function') return holds(context, required);
   return (required as ContextPredicate)(context as never, request);

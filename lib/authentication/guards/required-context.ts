@@ -1,7 +1,7 @@
 import type { IncomingRequest } from '../../options/auth-handler.interface.js';
 import type { DeepReadonly, JsonObject } from '../../tokens/json.js';
 
-/** Metadata key of what `@RequireContext` asks for. */
+/** Metadata key of the list of what `@RequireContext` asks for. */
 export const REQUIRED_CONTEXT = 'authentify:required-context';
 
 /** Decides by a session's context, and the request, whether a handler may run. */
@@ -9,6 +9,9 @@ export type ContextPredicate<
   TContext extends object = JsonObject,
   TRequest extends IncomingRequest = IncomingRequest,
 > = (context: DeepReadonly<TContext>, request: TRequest) => boolean | Promise<boolean>;
+
+/** What one `@RequireContext` asks for: members, or a predicate's consent. */
+export type ContextRequirement = object | ContextPredicate;
 
 /** Whether `actual` has every member of `required`, at every depth; arrays must be equal. */
 export function holds(actual: unknown, required: unknown): boolean {

@@ -4,6 +4,7 @@ import { AUTHENTIFY_OPTIONS } from '../../authentify.constants.js';
 import { AuthentifyConfigurationError } from '../../errors/authentify-configuration.error.js';
 import type { ResolvedOptions } from '../../options/resolved-options.js';
 import type { Deadlines } from '../../tokens/lifetimes.js';
+import type { AnyAuthToken } from '../../tokens/entities/abstract-auth-token.js';
 import { TokenSlider } from '../../tokens/token-slider.js';
 import { AuthHooks } from '../auth-hooks.js';
 import { Challenge } from '../challenge.js';
@@ -24,7 +25,7 @@ export class AutoRefreshInterceptor implements NestInterceptor {
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) options: ResolvedOptions,
     private readonly authenticator: RequestAuthenticator,
-    private readonly slider: TokenSlider,
+    private readonly slider: TokenSlider<AnyAuthToken>,
     private readonly hooks: AuthHooks,
     private readonly cookies: TokenCookies,
     private readonly challenge: Challenge,
@@ -47,12 +48,12 @@ export class AutoRefreshInterceptor implements NestInterceptor {
     deadlines: Deadlines,
   ): Promise<void> {
     if (!token) return;
-    const { rawToken, cookieName, authType } = credential;
+    const { rawToken, cookieName } = credential;
     const outcome = await this.slider.slide(token, rawToken, deadlines);
     if (outcome === 'unchanged') return;
     if (outcome === 'ended') {
       const error = unauthorized();
-      this.challenge.accompany(error, responseOf(context), authType, true);
+      this.challenge.accompany(error, context, true);
       throw error;
     }
     if (cookieName !== undefined) this.cookies.renew(responseOf(context), cookieName, rawToken, token);

@@ -16,14 +16,15 @@ const OPTIONAL_INSTANT: ColumnOptions = { ...INSTANT, nullable: true };
 /** Lower-case hex of the longest digest, SHA-512. Selected only by the look-ups that compare it. */
 const DIGEST: ColumnOptions = { type: 'varchar', length: 128, nullable: true, select: false };
 
-/** What the library keeps to itself: absent from JSON and `inspect` even where an app has loaded it (R63). */
-const PRIVATE_COLUMNS: ReadonlySet<string> = new Set([
+/** Absent from JSON and `inspect` even where an app has loaded it (R63). */
+const NEVER_SHOWN: ReadonlySet<string> = new Set([
   'accessTokenHash',
   'refreshTokenHash',
   'refreshFamilyHash',
   'previousRefreshTokenHash',
   'rotationSalt',
   'pruneAt',
+  'user',
 ] satisfies (keyof AbstractAuthToken)[]);
 
 /**
@@ -127,22 +128,19 @@ export abstract class AbstractAuthToken<TUser = unknown, TContext extends object
     return contextViewOf(this, this.context) as DeepReadonly<TContext>;
   }
 
-  /** The row's public columns: no digest, and no user, whose own secrets are not ours to publish. */
+  /** What may be shown: no digest, and not the user, whose own secrets are not ours to publish. */
   toJSON(): Record<string, unknown> {
-    const { user: _user, ...columns } = this.withoutPrivateColumns();
-    return columns;
+    return Object.fromEntries(Object.entries(this).filter(([name]) => !NEVER_SHOWN.has(name)));
   }
 
   /** @internal */
   [inspect.custom](_depth: number, options: InspectOptions): string {
-    return `${this.constructor.name} ${inspect(this.withoutPrivateColumns(), options)}`;
-  }
-
-  private withoutPrivateColumns(): Record<string, unknown> {
-    const columns = Object.entries(this).filter(([name]) => !PRIVATE_COLUMNS.has(name));
-    return Object.fromEntries(columns);
+    return `${this.constructor.name} ${inspect(this.toJSON(), options)}`;
   }
 }
+
+/** A token of any user and any context: what generic code asks for. */
+export type AnyAuthToken = AbstractAuthToken<unknown, object>;
 
 /** Whether `deadline` has been reached: a token is dead from its expiry on, not after it (R24). */
 export function isPast(deadline: Date | null | undefined, now: number): boolean {
