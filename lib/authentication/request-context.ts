@@ -3,7 +3,7 @@ import type { IncomingRequest } from '../options/auth-handler.interface.js';
 import type { AbstractAuthToken } from '../tokens/entities/abstract-auth-token.js';
 
 /** A request after a guard let it pass; combine it with the adapter's type: `Request & AuthenticatedRequest<User>`. */
-export interface AuthenticatedRequest<TUser = unknown, TToken = AbstractAuthToken> extends IncomingRequest {
+export interface AuthenticatedRequest<TUser = unknown, TToken = AbstractAuthToken<TUser>> extends IncomingRequest {
   /** Who it acts as, as `postAuthHandler` decided. */
   user: TUser;
   /** The session's token. */

@@ -32,7 +32,7 @@ class SafeObservable<T> extends Observable<T> {
 
 /**
  * Everything that happens to sessions, as it happens on this node. Subscribe in a provider's `onModuleInit`;
- * a failing subscriber changes nothing (R64).
+ * a subscriber that fails, also behind `pipe`, changes nothing (R64).
  *
  * @example
  * ```ts

@@ -7,7 +7,7 @@ export interface IncomingRequest {
 }
 
 /** What a hook is told. */
-export interface AuthHandlerInput<TUser = unknown, TToken = AbstractAuthToken> {
+export interface AuthHandlerInput<TUser = unknown, TToken = AbstractAuthToken<TUser>> {
   user: TUser;
   token: TToken;
   /** The access token as presented; do not log it. */
@@ -16,7 +16,7 @@ export interface AuthHandlerInput<TUser = unknown, TToken = AbstractAuthToken> {
 }
 
 /** What a hook decides: who the request acts as, and with which token. */
-export interface AuthHandlerResult<TUser = unknown, TToken = AbstractAuthToken> {
+export interface AuthHandlerResult<TUser = unknown, TToken = AbstractAuthToken<TUser>> {
   user: TUser;
   token: TToken;
 }
@@ -25,12 +25,12 @@ export interface AuthHandlerResult<TUser = unknown, TToken = AbstractAuthToken> 
  * A hook as an injectable class. It is taken from the app's container, or made with injection where it is no
  * provider. What it throws denies the request: an `HttpException` answers as it is, anything else is a 500 (R23).
  */
-export interface AuthHandler<TUser = unknown, TToken = AbstractAuthToken> {
+export interface AuthHandler<TUser = unknown, TToken = AbstractAuthToken<TUser>> {
   handle(
     input: AuthHandlerInput<TUser, TToken>,
   ): AuthHandlerResult<TUser, TToken> | Promise<AuthHandlerResult<TUser, TToken>>;
 }
 
 /** A hook: a function, or a class with `handle()`. */
-export type AuthHook<TUser = unknown, TToken = AbstractAuthToken> =
+export type AuthHook<TUser = unknown, TToken = AbstractAuthToken<TUser>> =
   AuthHandler<TUser, TToken>['handle'] | Type<AuthHandler<TUser, TToken>>;

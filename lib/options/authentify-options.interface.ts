@@ -29,7 +29,7 @@ export interface CsrfOptions {
  * Run-time options. Lifetimes are {@link Duration}s: seconds or an `ms` string, positive; `null` = none.
  * Wrong values and unknown names stop the boot with an `AuthentifyConfigurationError`.
  */
-export interface AuthentifyOptions<TUser = unknown, TToken = AbstractAuthToken> {
+export interface AuthentifyOptions<TUser = unknown, TToken = AbstractAuthToken<TUser>> {
   /** Life of an access token. Default `'24h'`; `null` = it never expires. */
   tokenTtl?: Duration | null;
   /** Life of a refresh token; must exceed `tokenTtl`. Default `'7d'`, or `null` (none) where `tokenTtl` is `null`. */
@@ -81,7 +81,7 @@ export interface AuthentifyOptions<TUser = unknown, TToken = AbstractAuthToken> 
   /** Named in the `WWW-Authenticate` challenge. Default `'api'`. */
   realm?: string;
   /** Whether a user may act now; asked on verification and refresh. Default `user => user.isActive !== false`. */
-  isUserActive?: (user: TUser) => boolean | Promise<boolean>;
+  isUserActive?(user: TUser): boolean | Promise<boolean>;
   /** Largest context in bytes of JSON. Default 4096, at most 65536. */
   contextMaxBytes?: number;
 }
@@ -111,12 +111,12 @@ export interface WithTokenEntity<TToken> extends AuthentifyExtras {
 }
 
 /** A class that makes the options, for `useClass` and `useExisting`. */
-export interface AuthentifyOptionsFactory<TUser = unknown, TToken = AbstractAuthToken> {
+export interface AuthentifyOptionsFactory<TUser = unknown, TToken = AbstractAuthToken<TUser>> {
   createAuthentifyOptions(): AuthentifyOptions<TUser, TToken> | Promise<AuthentifyOptions<TUser, TToken>>;
 }
 
 /** `imports`, `inject` and one of `useFactory`, `useClass`, `useExisting`. */
-export type AuthentifyAsyncOptions<TUser = unknown, TToken = AbstractAuthToken> = ConfigurableModuleAsyncOptions<
+export type AuthentifyAsyncOptions<TUser = unknown, TToken = AbstractAuthToken<TUser>> = ConfigurableModuleAsyncOptions<
   AuthentifyOptions<TUser, TToken>,
   'createAuthentifyOptions'
 >;

@@ -27,7 +27,8 @@ export const absentOr =
 
 export const duration: Check<Milliseconds> = parseDuration;
 
-export const durationOrZero: Check<Milliseconds> = (value) => (value === 0 ? 0 : parseDuration(value));
+export const durationOrZero: Check<Milliseconds> = (value) =>
+  value === 0 || (typeof value === 'string' && /^0+ ?[a-z]+$/i.test(value)) ? 0 : parseDuration(value);
 
 export const flag: Check<boolean> = (value) => {
   if (typeof value !== 'boolean') throw new TypeError('must be true or false');

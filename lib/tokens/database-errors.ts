@@ -11,7 +11,7 @@ const TRANSIENT = /^(40001|40P01|55P03|1213|1205|1020|SQLITE_BUSY(_\w+)?|SQLITE_
 const DUPLICATE = /^(23505|1062|SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY))$/;
 const MISSING_OWNER = /^(23503|1452|SQLITE_CONSTRAINT_FOREIGNKEY)$/;
 /** The value does not fit the column, such as a word where the user's key is a number. */
-const BAD_VALUE = /^(22\w{3}|1264|1292|1366|1406)$/;
+const BAD_VALUE = /^(22\w{3}|1264|1265|1292|1366|1406)$/;
 
 /** A unique index refused the row: two secrets had one digest. */
 export class DuplicateDigestError extends Error {}

@@ -47,7 +47,11 @@ export class TokenDigester {
     presented: string,
     rotation: { key: HashSecret; salt: string; sessionId: string; kind: TokenKind },
   ): Buffer {
-    const material = rotation.key === null ? presented : createHmac('sha256', rotation.key).update(presented).digest();
+    // The stored digest of the old token is an HMAC of it under the same key; this must be another one.
+    const material =
+      rotation.key === null
+        ? presented
+        : createHmac('sha256', rotation.key).update(`${DERIVATION}/${presented}`).digest();
     const info = `${DERIVATION}/${rotation.kind}/${rotation.sessionId}`;
     return Buffer.from(hkdfSync('sha256', material, Buffer.from(rotation.salt, 'hex'), info, 32));
   }

@@ -34,6 +34,12 @@ describe('the house', () => {
     ['authentication', 'SQL', "import { DataSource } from 'typeorm';"],
     ['authentication', 'the statements', "import { TokenRepository } from '../tokens/token.repository.js';"],
     ['authentication/extractors', 'guards', "import { HeaderAuthGuard } from '../guards/header-auth.guard.js';"],
+    [
+      'authentication/extractors',
+      'strategies',
+      "import { HeaderTokenStrategy } from '../strategies/header-token.strategy.js';",
+    ],
+    ['authentication/strategies', 'the look-up', "import { TokenLookup } from '../../tokens/token-lookup.js';"],
     ['authentication/strategies', 'guards', "import { HeaderAuthGuard } from '../guards/header-auth.guard.js';"],
     ['events', 'the barrel', "import { TokenService } from '../index.js';"],
   ])('lib/%s must not know %s', (room, _, code) => {

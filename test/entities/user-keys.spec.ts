@@ -1,0 +1,387 @@
+import type { Type } from '@nestjs/common';
+import { Test, type TestingModule } from '@nestjs/testing';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import {
+  type AbstractAuthToken,
+  AuthentifyModule,
+  AuthentifyUserNotFoundError,
+  authTokenEntity,
+  TokenService,
+  type UserId,
+} from 'nestjs-authentify';
+import {
+  Column,
+  DataSource,
+  Entity,
+  PrimaryColumn,
+  PrimaryGeneratedColumn,
+  type Repository,
+  type Table,
+  type TableColumn,
+} from 'typeorm';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createDatabase, DATABASE, type TestDatabase } from '../support/database.js';
+
+const NOW = Date.UTC(2026, 0, 15, 12);
+
+interface Keyed {
+  id: UserId;
+}
+
+@Entity('users')
+class IntUser {
+  @PrimaryGeneratedColumn({ type: 'int' })
+  id!: number;
+}
+
+@Entity('users')
+class UnsignedUser {
+  // Only MariaDB has unsigned integers; elsewhere this is an int again.
+  @PrimaryGeneratedColumn({ type: 'int', unsigned: true })
+  id!: number;
+}
+
+@Entity('users')
+class UuidUser {
+  @PrimaryGeneratedColumn('uuid')
+  id!: string;
+}
+
+@Entity('users')
+class BigintUser {
+  @PrimaryColumn({ type: 'bigint' })
+  id!: string;
+}
+
+@Entity('users')
+class VarcharUser {
+  @PrimaryColumn({ type: 'varchar', length: 77 })
+  id!: string;
+}
+
+@Entity('users')
+class RenamedUser {
+  @PrimaryColumn({ type: 'varchar', length: 20, name: 'login_name' })
+  name!: string;
+
+  @Column({ type: 'int', default: 0 })
+  id!: number;
+}
+
+/** Beyond what a double holds, where the driver can carry it. */
+const BIG = DATABASE === 'sqljs' ? '4503599627370497' : '9007199254740993';
+
+const KEYS: [string, Type<Keyed>, () => Partial<Keyed>[]][] = [
+  ['int', IntUser, () => [{}, {}]],
+  ['unsigned int', UnsignedUser, () => [{}, {}]],
+  ['uuid', UuidUser, () => [{}, {}]],
+  ['bigint', BigintUser, () => [{ id: BIG }, { id: String(BigInt(BIG) + 1n) }]],
+  ['varchar', VarcharUser, () => [{ id: 'Ünï \'quoted\' "name" \\ % 🙂' }, { id: '0' }]],
+];
+
+interface Fixture<TUser extends object> {
+  app: TestingModule;
+  dataSource: DataSource;
+  tokens: TokenService<AbstractAuthToken<TUser>>;
+  users: Repository<TUser>;
+  rows: Repository<AbstractAuthToken<TUser>>;
+  close(): Promise<void>;
+}
+
+async function start<TUser extends object>(userEntity: Type<TUser>): Promise<Fixture<TUser>> {
+  const database: TestDatabase = await createDatabase();
+  const tokenEntity = authTokenEntity(() => userEntity);
+  const app = await Test.createTestingModule({
+    imports: [
+      TypeOrmModule.forRoot({
+        ...database.options,
+        entities: [userEntity, tokenEntity],
+        synchronize: true,
+        retryAttempts: 0,
+      }),
+      AuthentifyModule.forRoot({ userEntity, keepExpiredTokens: true }),
+    ],
+  }).compile();
+  await app.init();
+  const dataSource = app.get(DataSource);
+  return {
+    app,
+    dataSource,
+    tokens: app.get<TokenService<AbstractAuthToken<TUser>>>(TokenService),
+    users: dataSource.getRepository(userEntity),
+    rows: dataSource.getRepository(tokenEntity),
+    close: async () => {
+      await app.close();
+      await database.drop();
+    },
+  };
+}
+
+describe.each(KEYS)('users with %s keys', (_, userEntity, identities) => {
+  let t: Fixture<Keyed>;
+  let ann: Keyed;
+  let bob: Keyed;
+
+  beforeAll(async () => {
+    t = await start(userEntity);
+    const [one, other] = identities().map((identity) => t.users.create(identity));
+    await t.users.insert(one!);
+    await t.users.insert(other!);
+    // As TypeORM hands them out: sql.js makes numbers of bigint keys, the server databases strings.
+    ann = await t.users.findOneByOrFail({ id: one!.id });
+    bob = await t.users.findOneByOrFail({ id: other!.id });
+  });
+  afterAll(() => t.close());
+
+  async function tables(): Promise<{ users: Table; tokens: Table }> {
+    const runner = t.dataSource.createQueryRunner();
+    try {
+      const [users, tokens] = await Promise.all(
+        [t.users, t.rows].map(({ metadata }) => runner.getTable(metadata.tablePath)),
+      );
+      return { users: users!, tokens: tokens! };
+    } finally {
+      await runner.release();
+    }
+  }
+  const typeOf = ({ type, length, unsigned }: TableColumn) => ({ type, length, unsigned });
+
+  it('make user_id a foreign key of exactly the type of their key', async () => {
+    const { users, tokens } = await tables();
+    expect(typeOf(tokens.findColumnByName('user_id')!)).toEqual(typeOf(users.findColumnByName('id')!));
+    expect(tokens.findColumnByName('user_id')!.isNullable).toBe(false);
+    expect(tokens.foreignKeys).toHaveLength(1);
+    expect(tokens.foreignKeys[0]).toMatchObject({
+      columnNames: ['user_id'],
+      referencedColumnNames: ['id'],
+      onDelete: 'CASCADE',
+    });
+  });
+
+  it('R4: leave the token table with an index on its user, and unique ones on the access and family digest only', async () => {
+    const { tokens } = await tables();
+    const indexed = (unique: boolean) =>
+      tokens.indices
+        .filter(({ isUnique }) => isUnique === unique)
+        .map(({ columnNames }) => columnNames.join())
+        .toSorted();
+    expect(indexed(true)).toEqual(['access_token_hash', 'refresh_family_hash']);
+    expect(indexed(false)).toEqual(['prune_at', 'user_id']);
+    expect(tokens.primaryColumns.map(({ name }) => name)).toEqual(['id']);
+  });
+
+  it('leave nothing for a migration to change once the tables are there', async () => {
+    const pending = await t.dataSource.driver.createSchemaBuilder().log();
+    expect(pending.upQueries.map(({ query }) => query)).toEqual([]);
+    expect(pending.downQueries).toEqual([]);
+  });
+
+  it('R66: are who userId says, as TypeORM hands out their key, from login to list', async () => {
+    const issued = await t.tokens.generateHeaderToken(ann);
+    const verified = await t.tokens.verifyToken(issued.accessToken);
+    const refreshed = await t.tokens.refreshToken(issued.refreshToken!);
+    const listed = await t.tokens.listUserTokens(ann);
+    const found = await t.rows.findOneByOrFail({ id: issued.token.id });
+
+    for (const token of [issued.token, verified, refreshed?.token, listed[0], found]) {
+      expect(token?.userId).toBe(ann.id);
+    }
+    expect(verified?.user).toBeInstanceOf(userEntity);
+    expect(verified?.user.id).toBe(ann.id);
+    await t.tokens.revokeAllUserTokens(ann);
+  });
+
+  it.each([
+    ['by entity', (user: Keyed) => user],
+    ['by a part of it that holds the key', ({ id }: Keyed) => ({ id })],
+    ['by key', ({ id }: Keyed) => id],
+  ])('can log in, be listed, and be logged out %s', async (__, given) => {
+    vi.useFakeTimers({ toFake: ['Date'], now: NOW });
+    const mine = [await t.tokens.generateHeaderToken(given(ann))];
+    vi.setSystemTime(NOW + 1);
+    mine.push(await t.tokens.generateCookieToken(given(ann)));
+    const [first, second] = mine.map(({ token }) => token);
+    const foreign = await t.tokens.generateHeaderToken(given(bob));
+
+    const listed = await t.tokens.listUserTokens(given(ann));
+    expect(listed.map(({ id }) => id)).toEqual([second!.id, first!.id]);
+
+    expect(await t.tokens.revokeUserToken(given(ann), foreign.token.id)).toBe(0);
+    expect(await t.tokens.revokeUserToken(given(ann), first!.id)).toBe(1);
+    expect(await t.tokens.revokeUserToken(given(ann), first!.id)).toBe(0);
+    expect(await t.tokens.verifyToken(mine[0]!.accessToken)).toBeNull();
+
+    expect(await t.tokens.revokeAllUserTokens(given(ann), { except: second! })).toBe(0);
+    expect(await t.tokens.revokeAllExpiredUserTokens(given(ann))).toBe(0);
+    expect(await t.tokens.revokeAllUserTokens(given(ann))).toBe(1);
+    expect(await t.tokens.listUserTokens(given(ann))).toEqual([]);
+
+    expect(await t.tokens.verifyToken(foreign.accessToken)).toMatchObject({ userId: bob.id });
+    expect(await t.tokens.revokeAllUserTokens(given(bob))).toBe(1);
+  });
+
+  it('R51: take their sessions with them when they are deleted, and nobody else’s', async () => {
+    const { id } = await t.users.save(
+      userEntity === VarcharUser || userEntity === BigintUser ? { id: '77' } : ({} as Keyed),
+    );
+    const { accessToken } = await t.tokens.generateHeaderToken(id);
+    const { token: kept } = await t.tokens.generateHeaderToken(bob);
+
+    await t.users.delete({ id });
+
+    expect(await t.tokens.verifyToken(accessToken)).toBeNull();
+    expect((await t.rows.find()).map((row) => row.id)).toContain(kept.id);
+    expect((await t.rows.find()).map((row) => row.userId)).not.toContain(id);
+    await expect(t.tokens.generateHeaderToken(id)).rejects.toThrow(AuthentifyUserNotFoundError);
+    await t.tokens.revokeAllUserTokens(bob);
+  });
+});
+
+/** The ids this call gives, or none where it refuses the key. */
+async function idsOrRefusal(call: () => Promise<AbstractAuthToken<object>[]>): Promise<string[]> {
+  try {
+    return (await call()).map(({ id }) => id);
+  } catch (error) {
+    expect(error instanceof TypeError || error instanceof RangeError, String(error)).toBe(true);
+    return [];
+  }
+}
+
+describe('R66: a key of the wrong type', () => {
+  it.each<{ type: string; userEntity: Type<Keyed>; id: string; number: number }>([
+    { type: 'varchar', userEntity: VarcharUser, id: '1st', number: 0 },
+    { type: 'varchar', userEntity: VarcharUser, id: '1st', number: 1 },
+    { type: 'varchar', userEntity: VarcharUser, id: 'ann', number: 0 },
+    { type: 'uuid', userEntity: UuidUser, id: '1abcdefa-0000-4000-8000-000000000000', number: 0 },
+    { type: 'uuid', userEntity: UuidUser, id: '1abcdefa-0000-4000-8000-000000000000', number: 1 },
+  ])(
+    'never reaches sessions of users with $type keys: $number is no key of $id',
+    async ({ userEntity, id, number }) => {
+      const t = await start(userEntity);
+      try {
+        await t.users.insert({ id });
+        const { accessToken, token } = await t.tokens.generateHeaderToken(id);
+
+        expect(await idsOrRefusal(() => t.tokens.listUserTokens(number))).toEqual([]);
+        expect(await t.tokens.revokeUserToken(number, token.id).catch(() => 0)).toBe(0);
+        expect(await t.tokens.revokeAllUserTokens(number).catch(() => 0)).toBe(0);
+        expect(await t.tokens.verifyToken(accessToken)).not.toBeNull();
+      } finally {
+        await t.close();
+      }
+    },
+  );
+
+  it('never reaches sessions of users with int keys', async () => {
+    const t = await start(IntUser);
+    try {
+      const user = await t.users.save({});
+      const { accessToken, token } = await t.tokens.generateHeaderToken(user);
+
+      for (const word of [`${user.id}abc`, `${user.id} OR 1=1`, `${user.id}; --`, '0x1']) {
+        expect(await idsOrRefusal(() => t.tokens.listUserTokens(word))).toEqual([]);
+        expect(await t.tokens.revokeUserToken(word, token.id).catch(() => 0)).toBe(0);
+        expect(await t.tokens.revokeAllUserTokens(word).catch(() => 0)).toBe(0);
+        expect(await t.tokens.verifyToken(accessToken)).not.toBeNull();
+      }
+    } finally {
+      await t.close();
+    }
+  });
+
+  it('opens no session and is no outage', async () => {
+    const t = await start(IntUser);
+    try {
+      const user = await t.users.save({});
+      for (const word of ['ann', `${user.id}abc`, `${user.id}.5`]) {
+        const failure: unknown = await t.tokens.generateHeaderToken(word).catch((error: unknown) => error);
+        const refused =
+          failure instanceof TypeError ||
+          failure instanceof RangeError ||
+          failure instanceof AuthentifyUserNotFoundError;
+        expect(refused, `${word}: ${String(failure)}`).toBe(true);
+      }
+      expect(await t.rows.count()).toBe(0);
+    } finally {
+      await t.close();
+    }
+  });
+});
+
+describe('a key given in another type that means the same', () => {
+  it('opens a session whose userId is as TypeORM hands it out: int', async () => {
+    const t = await start(IntUser);
+    try {
+      const user = await t.users.save({});
+      const { token } = await t.tokens.generateHeaderToken(String(user.id));
+      expect(token.userId).toBe(user.id);
+      expect(await t.tokens.listUserTokens(String(user.id))).toHaveLength(1);
+    } finally {
+      await t.close();
+    }
+  });
+
+  it('opens a session whose userId is as TypeORM hands it out: bigint', async () => {
+    const t = await start(BigintUser);
+    try {
+      await t.users.insert({ id: BIG });
+      const stored = await t.users.findOneByOrFail({ id: BIG });
+      const { token } = await t.tokens.generateHeaderToken(BigInt(BIG) as never);
+      expect(token.userId).toBe(DATABASE === 'sqljs' ? BIG : stored.id);
+      expect(await t.tokens.listUserTokens(BigInt(BIG) as never)).toHaveLength(1);
+      expect(await t.tokens.revokeAllUserTokens(BigInt(BIG) as never)).toBe(1);
+    } finally {
+      await t.close();
+    }
+  });
+});
+
+@Entity('users')
+class NumberedUser {
+  @PrimaryColumn({ type: 'int' })
+  id!: number;
+}
+
+describe('a key that is 0', () => {
+  it.each([
+    ['as a number', NumberedUser, 0],
+    ['as a string', VarcharUser, '0'],
+  ] as [string, Type<Keyed>, UserId][])('is a key like any other, %s', async (_, userEntity, id) => {
+    const t = await start(userEntity);
+    try {
+      await t.users.insert({ id });
+      const user = await t.users.findOneByOrFail({ id });
+      for (const given of [user, id]) {
+        const { accessToken, token } = await t.tokens.generateHeaderToken(given);
+        expect(await t.tokens.verifyToken(accessToken)).toMatchObject({ userId: id });
+        expect((await t.tokens.listUserTokens(given)).map((row) => row.id)).toEqual([token.id]);
+        expect(await t.tokens.revokeAllExpiredUserTokens(given)).toBe(0);
+        expect(await t.tokens.revokeUserToken(given, token.id)).toBe(1);
+        await t.tokens.generateHeaderToken(given);
+        expect(await t.tokens.revokeAllUserTokens(given)).toBe(1);
+      }
+    } finally {
+      await t.close();
+    }
+  });
+});
+
+describe('a key of another name', () => {
+  it('is found by its column, whatever else is called id', async () => {
+    const t = await start(RenamedUser);
+    try {
+      const ann = await t.users.save({ name: 'ann', id: 1 });
+      await t.users.save({ name: 'bob', id: 1 });
+      const { accessToken, token } = await t.tokens.generateHeaderToken(ann);
+
+      expect(token.userId).toBe('ann');
+      expect(await t.tokens.verifyToken(accessToken)).toMatchObject({ userId: 'ann', user: { name: 'ann' } });
+      expect(await t.tokens.listUserTokens('bob')).toEqual([]);
+      expect(await t.tokens.listUserTokens(ann)).toHaveLength(1);
+      expect(await t.tokens.revokeAllUserTokens('ann')).toBe(1);
+      expect((await t.dataSource.driver.createSchemaBuilder().log()).upQueries).toEqual([]);
+    } finally {
+      await t.close();
+    }
+  });
+});
