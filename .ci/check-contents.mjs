@@ -1,0 +1,28 @@
+// Packs the library into $WORK and checks that the tarball holds what users need and nothing else.
+import { execFileSync } from 'node:child_process';
+import { readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+
+const { WORK } = process.env;
+// Without scripts: what an earlier step built is packed, and stdout is JSON alone.
+const answer = execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', WORK], {
+  encoding: 'utf8',
+});
+// npm 12 answers with an object by package name.
+const [packed] = Object.values(JSON.parse(answer));
+renameSync(join(WORK, packed.filename), join(WORK, 'packed.tgz'));
+
+const { files } = JSON.parse(readFileSync('package.json', 'utf8'));
+const documents = ['package.json', 'README.md', 'LICENSE', ...files.filter((name) => name !== 'dist')];
+const required = ['dist/index.js', 'dist/index.d.ts', ...documents];
+const paths = packed.files.map(({ path }) => path);
+
+const missing = required.filter((path) => !paths.includes(path));
+const surplus = paths.filter((path) => !documents.includes(path) && !/^dist\/[\w./-]+\.(js|d\.ts)$/.test(path));
+const unpaired = paths.filter((path) => path.endsWith('.js') && !paths.includes(path.replace(/\.js$/, '.d.ts')));
+
+console.log(`${packed.filename}: ${paths.length} files, ${packed.size} bytes packed, ${packed.unpackedSize} unpacked`);
+for (const path of missing) console.log(`missing: ${path}`);
+for (const path of surplus) console.log(`does not belong: ${path}`);
+for (const path of unpaired) console.log(`has no types beside it: ${path}`);
+if (missing.length + surplus.length + unpaired.length > 0) process.exit(1);

@@ -1,0 +1,66 @@
+import 'reflect-metadata';
+import assert from 'node:assert/strict';
+import { Controller, Get, Module, UseGuards } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { AuthentifyModule, CurrentUser, HeaderAuthGuard, TokenService } from 'nestjs-authentify';
+import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
+
+@Entity('users')
+class User {
+  @PrimaryGeneratedColumn({ type: 'int' }) id!: number;
+  @Column({ type: 'varchar' }) name!: string;
+}
+
+@Controller()
+class MeController {
+  @Get('me')
+  @UseGuards(HeaderAuthGuard)
+  me(@CurrentUser('name') name: string): { name: string } {
+    return { name };
+  }
+}
+
+@Module({
+  imports: [
+    TypeOrmModule.forRoot({ type: 'sqljs', autoLoadEntities: true, synchronize: true, entities: [User] }),
+    AuthentifyModule.forRoot({ userEntity: User, tokenTtl: '15m', refreshTokenTtl: '7d' }),
+  ],
+  controllers: [MeController],
+})
+class AppModule {}
+
+async function main(): Promise<void> {
+  const app = await NestFactory.create(AppModule, { logger: ['error', 'warn'] });
+  await app.listen(0, '127.0.0.1');
+  const url = await app.getUrl();
+  const me = async (token?: string) => {
+    const response = await fetch(`${url}/me`, { headers: token ? { authorization: `Bearer ${token}` } : {} });
+    return response.ok ? ((await response.json()) as { name: string }).name : response.status;
+  };
+
+  const tokens = app.get<TokenService>(TokenService);
+  const user = await app.get(DataSource).getRepository(User).save({ name: 'Ada' });
+
+  const first = await tokens.generateHeaderToken(user, { context: { device: 'laptop' } });
+  assert.equal((await tokens.verifyToken(first.accessToken, 'header'))?.contextObj.device, 'laptop');
+  assert.equal(await me(first.accessToken), 'Ada');
+  assert.equal(await me(), 401);
+
+  const second = await tokens.refreshToken(first.refreshToken ?? '', { authType: 'header' });
+  assert.ok(second);
+  assert.equal(await me(first.accessToken), 401);
+  assert.equal(await me(second.accessToken), 'Ada');
+
+  assert.equal(await tokens.revokeToken(second.token), 1);
+  assert.equal(await me(second.accessToken), 401);
+  assert.equal(await tokens.refreshToken(second.refreshToken ?? ''), null);
+
+  await app.close();
+  console.log('logged in, verified, refreshed, revoked');
+}
+
+main().catch((error: unknown) => {
+  console.error(error);
+  process.exit(1);
+});

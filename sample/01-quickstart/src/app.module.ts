@@ -1,0 +1,32 @@
+import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { AuthentifyModule } from 'nestjs-authentify';
+import { AccountModule } from './account/account.module.js';
+import { AuthModule } from './auth/auth.module.js';
+import { cookieOptions } from './auth/cookie-options.js';
+import { User } from './users/user.entity.js';
+
+@Module({
+  imports: [
+    // An embedded database in memory, so that nothing needs installing; every start begins anew.
+    TypeOrmModule.forRoot({ type: 'sqljs', autoLoadEntities: true, synchronize: true }),
+    AuthentifyModule.forRoot({
+      userEntity: User,
+      // Closed unless opened: a route somebody forgets to guard answers 401, and `@Public()` is easy to search for.
+      guardAllRoutes: true,
+      // Who keeps working stays logged in, up to 30 days after the login; who stops has 15 minutes,
+      // then a week to come back with the refresh token.
+      tokenTtl: '15m',
+      refreshTokenTtl: '7d',
+      autoRefresh: true,
+      autoRefreshInterval: '1m',
+      autoRefreshMaxTtl: '30d',
+      // With keys outside the database, a stolen copy of it cannot even be used to recognise tokens.
+      hashSecrets: process.env.TOKEN_HASH_SECRETS?.split(','),
+      ...cookieOptions(process.env.NODE_ENV),
+    }),
+    AuthModule,
+    AccountModule,
+  ],
+})
+export class AppModule {}
