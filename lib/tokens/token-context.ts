@@ -34,12 +34,13 @@ function copy(value: unknown, path: string, depth: number): JsonValue {
 }
 
 function copyObject(value: object, path: string, depth: number): JsonObject {
-  checkSize(Object.keys(value).length, path, depth);
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  checkSize(members.length, path, depth);
   const result = Object.create(null) as JsonObject;
-  for (const [key, member] of Object.entries(value)) {
+  for (const [key, member] of members) {
     if (FORBIDDEN_KEYS.has(key)) throw new TypeError(`${path} must not have a key "${key}"`);
     checkText(key, `a key of ${path}`);
-    if (member !== undefined) result[key] = copy(member, `${path}.${key}`, depth + 1);
+    result[key] = copy(member, `${path}.${key}`, depth + 1);
   }
   return result;
 }
