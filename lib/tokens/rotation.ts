@@ -51,12 +51,8 @@ export function rotatedDeadlines(token: AnyAuthToken, now: number, overrides: Pa
     access: overrides.access === undefined ? own.access : overrides.access,
     refresh: overrides.refresh === undefined ? own.refresh : overrides.refresh,
   };
-  if (isOverridden(overrides) && !endsWithSession(token, overrides)) checkRefreshOutlivesAccess(lifetimes);
+  if (!endsWithSession(token, overrides)) checkRefreshOutlivesAccess(lifetimes);
   return deadlinesFrom(Math.max(now, token.lastRefreshedAt.getTime()), lifetimes, token.sessionExpiresAt);
-}
-
-function isOverridden({ access, refresh }: Partial<Lifetimes>): boolean {
-  return access !== undefined || refresh !== undefined;
 }
 
 /** The session's own refresh lifetime was cut short by its absolute end, as the access lifetime will be. */

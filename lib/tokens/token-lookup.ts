@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { EntityMetadata, SelectQueryBuilder } from 'typeorm';
 import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
 import { type StoredDigests, type StoredToken, TokenTable } from './token-table.js';
 
@@ -30,14 +31,33 @@ export class TokenLookup<TToken extends AnyAuthToken = AbstractAuthToken> {
     digests: readonly string[],
   ): Promise<StoredToken<TToken> | null> {
     const found = await this.table.read((rows) =>
-      rows
-        .setFindOptions({ relations: { user: true } })
+      this.withRelations(rows)
         .addSelect(DIGEST_COLUMNS.map((name) => `token.${name}`))
-        .andWhere(`token.${column} IN (:...digests)`, { digests })
+        .where(`token.${column} IN (:...digests)`, { digests })
         .getMany(),
     );
     // A database's collation may be generous; bytes decide (R4).
     const row = found.find((candidate) => digests.includes(candidate[column] ?? ''));
     return row ? this.table.detach(row) : null;
+  }
+
+  /** Joined from the left, so that the row of a soft-deleted user is found, without a user. */
+  private withRelations(rows: SelectQueryBuilder<AbstractAuthToken>): typeof rows {
+    const { metadata } = this.table.rows;
+    const user = metadata.findRelationWithPropertyPath('user');
+    rows.leftJoinAndSelect('token.user', 'user');
+    joinEager(rows, 'token', metadata);
+    if (user) joinEager(rows, 'user', user.inverseEntityMetadata);
+    return rows;
+  }
+}
+
+/** What an entity declares `eager` comes along, as with TypeORM's own `find`. */
+function joinEager(rows: SelectQueryBuilder<AbstractAuthToken>, alias: string, metadata: EntityMetadata): void {
+  for (const relation of metadata.eagerRelations) {
+    if (alias === 'token' && relation.propertyPath === 'user') continue;
+    const joined = `${alias}_${relation.propertyName}`;
+    rows.leftJoinAndSelect(`${alias}.${relation.propertyPath}`, joined);
+    joinEager(rows, joined, relation.inverseEntityMetadata);
   }
 }
