@@ -34,13 +34,13 @@ function copy(value: unknown, path: string, depth: number): JsonValue {
 }
 
 function copyObject(value: object, path: string, depth: number): JsonObject {
-  const members = Object.entries(value).filter(([, member]) => member !== undefined);
-  checkSize(members.length, path, depth);
   const result = Object.create(null) as JsonObject;
+  const members = Object.entries(value);
+  checkSize(members.filter(([, member]) => member !== undefined).length, path, depth);
   for (const [key, member] of members) {
     if (FORBIDDEN_KEYS.has(key)) throw new TypeError(`${path} must not have a key "${key}"`);
     checkText(key, `a key of ${path}`);
-    result[key] = copy(member, `${path}.${key}`, depth + 1);
+    if (member !== undefined) result[key] = copy(member, `${path}.${key}`, depth + 1);
   }
   return result;
 }
