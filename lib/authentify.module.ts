@@ -6,6 +6,7 @@ import { ContextGuard } from './authentication/guards/context.guard.js';
 import { CookieAuthGuard } from './authentication/guards/cookie-auth.guard.js';
 import { CrossSiteGuard } from './authentication/guards/cross-site.guard.js';
 import { HeaderAuthGuard } from './authentication/guards/header-auth.guard.js';
+import { OwnApplication } from './authentication/own-application.js';
 import { RequestAuthenticator } from './authentication/request-authenticator.js';
 import { ResponseHeaders } from './authentication/response-headers.js';
 import { CookieTokenStrategy } from './authentication/strategies/cookie-token.strategy.js';
@@ -68,6 +69,7 @@ const PUBLIC_PROVIDERS = [
 @Module({
   providers: [
     ...PUBLIC_PROVIDERS,
+    OwnApplication,
     ResponseHeaders,
     TokenIssuer,
     TokenLookup,

@@ -11,24 +11,28 @@ type HookName = 'postAuthHandler' | 'postAutoRefreshHandler';
 /** Runs the app's hooks; classes are found or made once, when the module starts. */
 @Injectable()
 export class AuthHooks implements OnModuleInit {
-  private readonly handlers = new Map<HookName, Handle>();
+  // Private to the language too: `inspect` would follow Nest's container down to the app's own options (R63).
+  readonly #options: ResolvedOptions;
+  readonly #moduleRef: ModuleRef;
+  readonly #modules: ModulesContainer;
+  readonly #handlers = new Map<HookName, Handle>();
 
-  constructor(
-    @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
-    private readonly moduleRef: ModuleRef,
-    private readonly modules: ModulesContainer,
-  ) {}
+  constructor(@Inject(AUTHENTIFY_OPTIONS) options: ResolvedOptions, moduleRef: ModuleRef, modules: ModulesContainer) {
+    this.#options = options;
+    this.#moduleRef = moduleRef;
+    this.#modules = modules;
+  }
 
   async onModuleInit(): Promise<void> {
     for (const name of ['postAuthHandler', 'postAutoRefreshHandler'] as const) {
-      const hook = this.options[name];
-      if (hook) this.handlers.set(name, await this.handleOf(hook));
+      const hook = this.#options[name];
+      if (hook) this.#handlers.set(name, await this.handleOf(hook));
     }
   }
 
   /** Asks a hook who the request acts as; without the hook, as it was (R23). */
   async run(name: HookName, input: AuthHandlerInput): Promise<AuthHandlerResult> {
-    const handle = this.handlers.get(name);
+    const handle = this.#handlers.get(name);
     if (!handle) return input;
     const result = (await handle(input)) as Partial<AuthHandlerResult> | null | undefined;
     if (!result?.user || !result.token) {
@@ -40,8 +44,8 @@ export class AuthHooks implements OnModuleInit {
   private async handleOf(hook: AuthHook): Promise<Handle> {
     if (!isHandlerClass(hook)) return hook as Handle;
     const type = hook as Type<AuthHandler>;
-    const provided = [...this.modules.values()].some((module) => module.providers.has(type));
-    const handler = provided ? this.moduleRef.get(type, { strict: false }) : await this.moduleRef.create(type);
+    const provided = [...this.#modules.values()].some((module) => module.providers.has(type));
+    const handler = provided ? this.#moduleRef.get(type, { strict: false }) : await this.#moduleRef.create(type);
     return (input) => handler.handle(input);
   }
 }

@@ -9,6 +9,7 @@ import { AuthHooks } from './auth-hooks.js';
 import type { Credential } from './credential.js';
 import { isForeignWrite } from './csrf.js';
 import { crossSite, unauthorized } from './denials.js';
+import { OwnApplication } from './own-application.js';
 import type { TransportRequest } from './request-context.js';
 
 /** What a request was authenticated with. */
@@ -23,14 +24,15 @@ export interface Authentication {
 /** Turns a presented credential into `request.user` and `request.auth`, once per request. */
 @Injectable()
 export class RequestAuthenticator {
-  /** Kept aside from the request, where a log of it would show the raw token. */
-  private readonly authentications = new WeakMap<TransportRequest, Authentication>();
+  // Aside from the request, and private to the language too, so that nothing can log a raw token by accident (R63).
+  readonly #authentications = new WeakMap<TransportRequest, Authentication>();
 
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
     private readonly verifier: TokenVerifier,
     private readonly hooks: AuthHooks,
     private readonly events: AuthentifyEvents,
+    private readonly application: OwnApplication,
   ) {}
 
   /**
@@ -39,7 +41,8 @@ export class RequestAuthenticator {
    * @throws UnauthorizedException for a bad credential, ForbiddenException for a foreign site's use of a cookie.
    */
   authenticate(request: TransportRequest, credential: Credential): Promise<AuthHandlerResult> {
-    const known = this.authentications.get(request);
+    this.application.assertServes(request);
+    const known = this.#authentications.get(request);
     if (known && isSame(known.credential, credential)) return known.result;
     const authentication: Authentication = {
       credential,
@@ -47,13 +50,13 @@ export class RequestAuthenticator {
         authentication.token = token;
       }),
     };
-    this.authentications.set(request, authentication);
+    this.#authentications.set(request, authentication);
     return authentication.result;
   }
 
   /** What this request was authenticated with; `undefined` where it was not. */
   authenticationOf(request: TransportRequest): Authentication | undefined {
-    return this.authentications.get(request);
+    return this.#authentications.get(request);
   }
 
   private async verify(

@@ -16,6 +16,10 @@ export interface TransportRequest extends IncomingRequest {
   /** Header names and values as they stood on the wire; Fastify keeps them on `raw`. */
   rawHeaders?: string[];
   raw?: { rawHeaders?: string[] };
+  /** The Express application that serves it. */
+  app?: object;
+  /** The Fastify instance that serves it. */
+  server?: object;
   user?: unknown;
   auth?: AbstractAuthToken;
 }

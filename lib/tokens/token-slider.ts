@@ -20,8 +20,9 @@ const MEMORY = 10_000;
 @Injectable()
 export class TokenSlider<TToken extends AnyAuthToken = AbstractAuthToken> {
   private readonly logger = new Logger('AutoRefresh');
-  /** Slides under way and the latest done, so that requests which read the row before do not send them again. */
-  private readonly slides = new Map<string, Promise<SlideOutcome>>();
+  // Slides under way and the latest done, so that requests which read the row before do not send them again.
+  // Private to the language too, because the keys hold digests (R63).
+  readonly #slides = new Map<string, Promise<SlideOutcome>>();
 
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
@@ -41,7 +42,8 @@ export class TokenSlider<TToken extends AnyAuthToken = AbstractAuthToken> {
 
   /** Writes a due slide, and moves the deadlines of the entity given. */
   async slide(token: TToken, rawToken: string, deadlines: Deadlines): Promise<SlideOutcome> {
-    const outcome = await this.once(`${token.id}@${token.lastRefreshedAt.getTime()}`, () =>
+    const generation = this.pairs.digester.digest(rawToken, this.pairs.digester.signingKey);
+    const outcome = await this.once(`${generation}@${token.lastRefreshedAt.getTime()}`, () =>
       this.write(token, rawToken, deadlines),
     );
     if (typeof outcome === 'object') Object.assign(token, outcome);
@@ -49,15 +51,24 @@ export class TokenSlider<TToken extends AnyAuthToken = AbstractAuthToken> {
   }
 
   private once(key: string, write: () => Promise<SlideOutcome>): Promise<SlideOutcome> {
-    const known = this.slides.get(key);
+    const known = this.#slides.get(key);
     if (known) return known;
-    const slide = write().catch((error: unknown) => {
-      this.slides.delete(key);
-      return this.leaveForLater(error);
-    });
-    this.slides.set(key, slide);
-    if (this.slides.size > MEMORY) this.slides.delete(this.slides.keys().next().value ?? key);
-    return slide;
+    const slide = write().catch((error: unknown) => this.leaveForLater(error));
+    this.#slides.set(key, slide);
+    if (this.#slides.size > MEMORY) this.#slides.delete(this.#slides.keys().next().value ?? key);
+    return this.forgetFailure(key, slide);
+  }
+
+  /** Only a slide that was written is worth remembering; a refusal must be found out anew. */
+  private async forgetFailure(key: string, slide: Promise<SlideOutcome>): Promise<SlideOutcome> {
+    try {
+      const outcome = await slide;
+      if (typeof outcome !== 'object') this.#slides.delete(key);
+      return outcome;
+    } catch (error) {
+      this.#slides.delete(key);
+      throw error;
+    }
   }
 
   private async write(token: TToken, rawToken: string, deadlines: Deadlines): Promise<SlideOutcome> {
