@@ -80,7 +80,7 @@ describe.each(places)('storms on $name', (place) => {
     }
   });
 
-  it(`R30: naively, reading, deciding and then writing, all ${STORM} win`, async () => {
+  it(`R30: naively, reading, deciding and then writing, everybody wins whom the database lets write`, async () => {
     const { refreshToken, token } = await login();
     const pairs = t.app.get(TokenPairFactory);
     const family = pairs.digester.candidates(pairs.format.familyOf(refreshToken!));
@@ -100,6 +100,9 @@ describe.each(places)('storms on $name', (place) => {
     const errors = outcomes.filter(({ status }) => status === 'rejected').length;
     expect(won + errors).toBe(STORM);
     expect(won).toBeGreaterThan(1);
+    if (place.isolation === 'read committed' || place.snapshotIsolation === 'OFF' || DATABASE === 'sqljs') {
+      expect(won).toBe(STORM);
+    }
   });
 
   it(`R38: ${STORM} refreshes of ${STORM} sessions all succeed`, async () => {
