@@ -34,7 +34,7 @@ interface Refresh {
   presented: string;
   authType: AuthType | undefined;
   overrides: Partial<Lifetimes>;
-  /** Read once, when the call starts (R28). */
+  /** Read when the call starts (R28); only `rotatedAt` is later. */
   now: number;
 }
 
@@ -104,17 +104,16 @@ export class TokenRefresher<TToken extends AnyAuthToken = AbstractAuthToken> {
     const salt = randomBytes(32).toString('hex');
     const pair = this.pairs.successor({ presented, salt, key, sessionId: token.id });
     const deadlines = rotatedDeadlines(token, now, overrides);
-    const rotatedAt = new Date(now);
+    const current = { id: token.id, digest: presentedDigest, now };
 
-    const won = await this.tokens.rotate(token.id, presentedDigest, {
+    const rotatedAt = await this.tokens.rotate(current, {
       ...this.pairs.digestsOf(pair, key),
       previousRefreshTokenHash: this.pairs.digester.digest(presented, key),
       rotationSalt: salt,
-      rotatedAt,
       ...deadlines,
       pruneAt: pruneAtOf(deadlines),
     });
-    if (!won) return null;
+    if (!rotatedAt) return null;
     this.tell('refreshed', token);
     return new IssuedTokens(pair.access, pair.refresh, Object.assign(token, deadlines, { rotatedAt }));
   }

@@ -5,9 +5,10 @@ import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.err
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
 import { type Deadlines, pruneAtOf } from './lifetimes.js';
+import type { SlidColumns } from './session-columns.js';
 import { dueSlide } from './sliding-expiry.js';
 import { TokenPairFactory } from './token-pair.js';
-import { type SlidColumns, TokenRepository } from './token.repository.js';
+import { TokenRepository } from './token.repository.js';
 import { TokenVerifier } from './token-verifier.js';
 
 /** What became of a slide: new deadlines, left as they were, or the session turned out to be over. */

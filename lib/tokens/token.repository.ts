@@ -14,38 +14,12 @@ import type { Milliseconds } from '../options/duration.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { runStatement } from './database-errors.js';
 import type { AbstractAuthToken, AnyAuthToken, RevokedReason, UserId } from './entities/abstract-auth-token.js';
+import type { NewSession, PresentedToken, RotatedColumns, SlidColumns } from './session-columns.js';
 import { TokenQueries } from './token-queries.js';
-import { type StoredDigests, TokenTable } from './token-table.js';
+import { TokenTable } from './token-table.js';
 
 type Criteria = FindOptionsWhere<AbstractAuthToken>;
 type Changes = Parameters<Repository<AbstractAuthToken>['update']>[1];
-
-/** A session as it is inserted. */
-export type NewSession = StoredDigests &
-  Pick<
-    AbstractAuthToken,
-    | 'id'
-    | 'authType'
-    | 'context'
-    | 'createdAt'
-    | 'lastRefreshedAt'
-    | 'expiresAt'
-    | 'refreshUntil'
-    | 'sessionExpiresAt'
-    | 'rotatedAt'
-    | 'revokedAt'
-    | 'revokedReason'
-    | 'pruneAt'
-  >;
-
-/** What a rotation writes. */
-export type RotatedColumns = StoredDigests &
-  Pick<AbstractAuthToken, 'rotatedAt' | 'lastRefreshedAt' | 'expiresAt' | 'refreshUntil' | 'pruneAt'>;
-
-/** What a slide writes. */
-export type SlidColumns = Pick<AbstractAuthToken, 'lastRefreshedAt' | 'expiresAt' | 'refreshUntil' | 'pruneAt'> & {
-  rotationSalt?: null;
-};
 
 /** A row can still be used: it was not ended, and its last deadline lies ahead. `:now` is epoch milliseconds. */
 const LIVE = 'token.revokedAt IS NULL AND (token.pruneAt IS NULL OR token.pruneAt > :now)';
@@ -84,9 +58,19 @@ export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> ex
     return this.table.detach(values).token;
   }
 
-  /** Replaces a session's pair, if the presented refresh token is still its current one (R30). */
-  async rotate(id: string, presentedDigest: string, columns: RotatedColumns): Promise<boolean> {
-    return (await this.update({ id, refreshTokenHash: presentedDigest, revokedAt: IsNull() }, columns)) === 1;
+  /**
+   * Replaces a session's pair, if the presented refresh token is still its current one (R30). `rotatedAt` is when the
+   * statement is sent, `now` at the earliest: a call that waited long must not leave a grace period that is over.
+   *
+   * @returns that time, or `null` where the presented token was not current any more.
+   */
+  rotate({ id, digest, now }: PresentedToken, columns: RotatedColumns): Promise<Date | null> {
+    return this.whenConnected(async (rows) => {
+      const rotatedAt = new Date(Math.max(now, Date.now()));
+      const current: Criteria = { id, refreshTokenHash: digest, revokedAt: IsNull() };
+      const { affected } = await rows.update(current, { ...columns, rotatedAt });
+      return affected === 1 ? rotatedAt : null;
+    });
   }
 
   /** Moves a session's deadlines, if nobody rotated, slid or ended it since it was read (R41, R43). */
@@ -182,6 +166,20 @@ export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> ex
       revokedReason: reason,
       rotationSalt: null,
       pruneAt: this.keep === true ? null : new Date(now + this.keep),
+    });
+  }
+
+  /** Waits for a connection before the statement is made, not after, so that it can tell the time (R28). */
+  private whenConnected<T>(write: (rows: Repository<AbstractAuthToken>) => Promise<T>): Promise<T> {
+    const { manager, target } = this.table.rows;
+    return runStatement(async () => {
+      const queryRunner = manager.connection.createQueryRunner('master');
+      try {
+        await queryRunner.connect();
+        return await write(queryRunner.manager.getRepository(target));
+      } finally {
+        await queryRunner.release();
+      }
     });
   }
 

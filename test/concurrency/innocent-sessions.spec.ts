@@ -5,9 +5,11 @@ import { TokenLookup } from '../../lib/tokens/token-lookup.js';
 import { TokenSlider } from '../../lib/tokens/token-slider.js';
 import { bearer, send } from '../requests/client.js';
 import { type Setup, startApp, type TestApp } from '../support/app.js';
+import { DATABASE, ONE_CONNECTION } from '../support/database.js';
 import type { User } from '../support/users.js';
 import { at, eventsOf, hold, HOUR, MINUTE, NOW, pairOf, SECOND, tally, times } from './outcomes.js';
 
+const GRACE = 30 * SECOND;
 const OLD = 'a first key of at least thirty-two bytes';
 const NEW = 'another key of at least thirty-two bytes';
 const LIFETIMES = {
@@ -35,9 +37,13 @@ describe('an innocent session', () => {
   let events: () => Record<string, number>;
   const apps: TestApp[] = [];
 
-  const start = async (one: Setup['options'] = {}, other: Setup['options'] = one): Promise<void> => {
+  const start = async (
+    one: Setup['options'] = {},
+    other: Setup['options'] = one,
+    dataSource: Setup['dataSource'] = {},
+  ): Promise<void> => {
     const node = async (options: Setup['options'], beside?: TestApp): Promise<TestApp> => {
-      const setup = { options: { ...LIFETIMES, ...options }, controllers: [SlidingController] };
+      const setup = { options: { ...LIFETIMES, ...options }, controllers: [SlidingController], dataSource };
       const t = await startApp({ ...setup, ...(beside && { beside }) });
       apps.unshift(t);
       return t;
@@ -54,6 +60,20 @@ describe('an innocent session', () => {
   });
 
   const isLive = async (pair: IssuedTokens | null) => (await b.tokens.verifyToken(pair!.accessToken)) !== null;
+  const rotatedAt = async () => Number((await a.rows())[0]!.rotated_at);
+  /** As if the rotation had been given the time at which its call started. */
+  const rotatedWhenItStarted = (id: string, started: number) =>
+    a.dataSource.getRepository(a.tokenEntity).update({ id } as never, { rotatedAt: new Date(started) } as never);
+  /** A refresh that stalls between its look-up and its write, from one instant to another. */
+  const stalledRefresh = async ({ refreshToken }: IssuedTokens, from: number, to: number) => {
+    at(from);
+    const stalled = hold(a.app.get(TokenLookup), 'byFamily', 'after');
+    const refresh = a.tokens.refreshToken(refreshToken!);
+    await stalled.arrived;
+    at(to);
+    stalled.release();
+    return (await refresh)!;
+  };
   const get = async (t: TestApp, { accessToken }: IssuedTokens) =>
     (await send(`${t.url}/sliding`, { headers: bearer(accessToken) })).status;
 
@@ -133,6 +153,97 @@ describe('an innocent session', () => {
       expect(await isLive(second)).toBe(true);
     },
   );
+
+  it('R28, R32: whose winner stalled past the grace period before it wrote gets its pair again on a retry', async () => {
+    await start();
+    const first = await a.tokens.generateHeaderToken(user);
+    const written = NOW + 3 * MINUTE;
+    const second = await stalledRefresh(first, NOW + MINUTE, written);
+    expect(second.token.rotatedAt).toEqual(new Date(written));
+    expect(await rotatedAt()).toBe(written);
+    // Everything else goes by the start of the call.
+    expect(second.token.expiresAt).toEqual(new Date(NOW + MINUTE + HOUR));
+    expect((await b.tokens.verifyToken(second.accessToken))?.expiresAt).toEqual(second.token.expiresAt);
+
+    for (const later of [0, GRACE - 1]) {
+      at(written + later);
+      expect(pairOf(await b.tokens.refreshToken(first.refreshToken!))).toBe(pairOf(second));
+    }
+    expect(events()).toEqual({ issued: 1, refreshed: 1, authenticated: 1, replayed: 2 });
+    at(written + GRACE);
+    expect(await b.tokens.refreshToken(first.refreshToken!)).toBeNull();
+    expect(events()).toEqual({ 'reuse-detected': 1, 'rejected: reuse': 1 });
+  });
+
+  it('R28: naively, with the time its call started, the same retry ends it', async () => {
+    await start();
+    const first = await a.tokens.generateHeaderToken(user);
+    const second = await stalledRefresh(first, NOW + MINUTE, NOW + 3 * MINUTE);
+    await rotatedWhenItStarted(second.token.id, NOW + MINUTE);
+    expect(await b.tokens.refreshToken(first.refreshToken!)).toBeNull();
+    expect(events()).toEqual({ issued: 1, refreshed: 1, 'reuse-detected': 1, 'rejected: reuse': 1 });
+    expect(await isLive(second)).toBe(false);
+  });
+
+  it.skipIf(DATABASE === 'sqljs')(
+    'R28, R32: whose winner waited past the grace period for a connection gets its pair again on a retry',
+    async () => {
+      await start({}, {}, ONE_CONNECTION);
+      const first = await a.tokens.generateHeaderToken(user);
+      const rotation = hold(a.app.get(TokenRepository), 'rotate', 'before');
+      const refresh = a.tokens.refreshToken(first.refreshToken!);
+      await rotation.arrived;
+      const busy = a.dataSource.createQueryRunner();
+      await busy.connect();
+      rotation.release();
+      await new Promise(setImmediate);
+      at(NOW + 3 * MINUTE);
+      await busy.release();
+
+      const second = await refresh;
+      expect(second!.token.rotatedAt).toEqual(new Date(NOW + 3 * MINUTE));
+      expect(pairOf(await b.tokens.refreshToken(first.refreshToken!))).toBe(pairOf(second));
+    },
+  );
+
+  it('R28: rotated by a clock set back during the call was rotated when the call started', async () => {
+    await start();
+    const first = await a.tokens.generateHeaderToken(user);
+    const second = await stalledRefresh(first, NOW + MINUTE, NOW - HOUR);
+    expect(second.token.rotatedAt).toEqual(new Date(NOW + MINUTE));
+    expect(await rotatedAt()).toBe(NOW + MINUTE);
+  });
+
+  it.each([
+    ['', async () => {}, { 'rejected: overtaken': 1 }],
+    [
+      ' (naively, with the time that refresh started, it ends)',
+      (third: IssuedTokens) => rotatedWhenItStarted(third.token.id, NOW + MINUTE + 10),
+      { 'reuse-detected': 1, 'rejected: reuse': 1 },
+    ],
+  ])('R31: whose sibling started while the winner’s next refresh was under way lives on%s', async (_, meddle, told) => {
+    await start();
+    const first = await a.tokens.generateHeaderToken(user);
+    at(NOW + MINUTE);
+    const second = await a.tokens.refreshToken(first.refreshToken!);
+    at(NOW + MINUTE + 10);
+    const written = hold(a.app.get(TokenLookup), 'byFamily', 'after');
+    const next = a.tokens.refreshToken(second!.refreshToken!);
+    await written.arrived;
+    at(NOW + MINUTE + 20);
+    const reading = hold(b.app.get(TokenLookup), 'byFamily', 'before');
+    const sibling = b.tokens.refreshToken(first.refreshToken!);
+    await reading.arrived;
+    at(NOW + MINUTE + 30);
+    written.release();
+    const third = (await next)!;
+    await meddle(third);
+    reading.release();
+
+    expect(await sibling).toBeNull();
+    expect(events()).toEqual({ issued: 1, refreshed: 2, ...told });
+    expect(await isLive(third)).toBe(!('reuse-detected' in told));
+  });
 
   it.each([
     ['a slide', (session: IssuedTokens) => get(a, session), 20 * MINUTE],

@@ -4,13 +4,11 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { bearer, cookie, send } from '../requests/client.js';
 import { GuardedController, OptionalController } from '../requests/controllers.js';
 import { type Setup, startApp, type TestApp } from '../support/app.js';
-import { DATABASE } from '../support/database.js';
+import { DATABASE, ONE_CONNECTION } from '../support/database.js';
 import { directOptions, errorsDuring, eventsOf, IS_SERVER, outcomeOf, pairOf, tableOf } from './faults.js';
 
 const NOW = Date.UTC(2026, 0, 15, 12);
 const MINUTE = 60_000;
-/** Settings of a database session reach every statement only where there is one connection. */
-const ONE_CONNECTION = { extra: DATABASE === 'postgres' ? { max: 1 } : { connectionLimit: 1 } } as object;
 
 type PerDatabase = Record<string, [begin: string[], end: string[]]>;
 
@@ -62,12 +60,23 @@ const transient = (t: TestApp, code: string, times: number) =>
     sqljs: `SELECT RAISE(ABORT, 'database is locked');`,
   });
 
+/** Refuses rotations of before an instant with a transient error. */
+const rotatingOnlyFrom = (t: TestApp, instant: number) =>
+  triggers(t, {
+    postgres: `IF NEW.rotated_at < ${instant} THEN RAISE 'try again' USING ERRCODE = '40001'; END IF;`,
+    mariadb:
+      `IF NEW.rotated_at < ${instant} THEN ` +
+      `SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'try again'; END IF;`,
+    sqljs: `SELECT RAISE(ABORT, 'database is locked') WHERE NEW.rotated_at < ${instant};`,
+  });
+
 const TRANSIENT_CODES = { postgres: ['40001', '40P01', '55P03'], mariadb: ['1213', '1205', '1020'] }[DATABASE] ?? [
   'SQLITE_BUSY',
 ];
 
 describe('a database that reads but does not write', () => {
   let t: TestApp;
+  // Settings of a database session reach every statement only where there is one connection.
   const start = async (setup: Setup = {}): Promise<void> => {
     t = await startApp({ dataSource: ONE_CONNECTION, controllers: [GuardedController, OptionalController], ...setup });
     t.app.useLogger(false);
@@ -169,6 +178,25 @@ describe('a database that reads but does not write', () => {
       await expect(insertion).rejects.toThrow();
     });
     expect(await t.tokens.refreshToken(first.refreshToken!)).toBeNull();
+  });
+
+  it('R28, R36: a rotation is as old as the try that was written, and its grace period begins there', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: NOW });
+    await start();
+    const first = await t.tokens.generateHeaderToken(await t.createUser());
+    const log = t.statements.logQuery.bind(t.statements);
+    vi.spyOn(t.statements, 'logQuery').mockImplementation((sql, parameters) => {
+      log(sql, parameters);
+      if (sql.startsWith('UPDATE')) vi.setSystemTime(Date.now() + MINUTE);
+    });
+    const second = await during(rotatingOnlyFrom(t, NOW + 2 * MINUTE), () =>
+      t.tokens.refreshToken(first.refreshToken!),
+    );
+
+    expect(second!.token.rotatedAt).toEqual(new Date(NOW + 2 * MINUTE));
+    expect(Number((await t.rows())[0]!.rotated_at)).toBe(NOW + 2 * MINUTE);
+    vi.setSystemTime(NOW + 2 * MINUTE + 29_999);
+    expect(pairOf(await t.tokens.refreshToken(first.refreshToken!))).toEqual(pairOf(second));
   });
 
   describe.each(TRANSIENT_CODES)('because of %s', (code) => {

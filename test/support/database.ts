@@ -11,6 +11,11 @@ import {
 /** The database this run is about; `vitest.config.ts` runs every suite once for each that answers. */
 export const DATABASE = process.env.AUTHENTIFY_TEST_DATABASE ?? 'sqljs';
 
+/** Options of a data source with a single connection. */
+export const ONE_CONNECTION = {
+  extra: DATABASE === 'postgres' ? { max: 1 } : { connectionLimit: 1 },
+} as Partial<DataSourceOptions>;
+
 /** Counts the statements TypeORM sends, by its own logger. */
 export class StatementLog extends AbstractLogger {
   statements: { sql: string; parameters: unknown[] }[] = [];
