@@ -51,24 +51,22 @@ export class TokenSlider<TToken extends AnyAuthToken = AbstractAuthToken> {
     return outcome;
   }
 
-  private once(key: string, write: () => Promise<SlideOutcome>): Promise<SlideOutcome> {
+  /** One write for all who ask while it is under way, and for those who read the row before it was done. */
+  private async once(key: string, write: () => Promise<SlideOutcome>): Promise<SlideOutcome> {
     const known = this.#slides.get(key);
     if (known) return known;
     const slide = write().catch((error: unknown) => this.leaveForLater(error));
     this.#slides.set(key, slide);
     if (this.#slides.size > MEMORY) this.#slides.delete(this.#slides.keys().next().value ?? key);
-    return this.forgetFailure(key, slide);
-  }
 
-  /** Only a slide that was written is worth remembering; a refusal must be found out anew. */
-  private async forgetFailure(key: string, slide: Promise<SlideOutcome>): Promise<SlideOutcome> {
+    let written = false;
     try {
       const outcome = await slide;
-      if (typeof outcome !== 'object') this.#slides.delete(key);
+      written = typeof outcome === 'object';
       return outcome;
-    } catch (error) {
-      this.#slides.delete(key);
-      throw error;
+    } finally {
+      // A refusal or a failure must be found out anew.
+      if (!written) this.#slides.delete(key);
     }
   }
 
