@@ -70,6 +70,16 @@ const rotatingOnlyFrom = (t: TestApp, instant: number) =>
     sqljs: `SELECT RAISE(ABORT, 'database is locked') WHERE NEW.rotated_at < ${instant};`,
   });
 
+/** Refuses to change one row. */
+const keeping = (t: TestApp, id: string) =>
+  triggers(t, {
+    postgres: `IF NEW.id = '${id}' THEN RAISE 'could not extend file' USING ERRCODE = '53100'; END IF;`,
+    mariadb:
+      `IF NEW.id = '${id}' THEN ` +
+      `SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1114, MESSAGE_TEXT = 'The table is full'; END IF;`,
+    sqljs: `SELECT RAISE(ABORT, 'database or disk is full') WHERE NEW.id = '${id}';`,
+  });
+
 const TRANSIENT_CODES = { postgres: ['40001', '40P01', '55P03'], mariadb: ['1213', '1205', '1020'] }[DATABASE] ?? [
   'SQLITE_BUSY',
 ];
@@ -178,6 +188,17 @@ describe('a database that reads but does not write', () => {
       await expect(insertion).rejects.toThrow();
     });
     expect(await t.tokens.refreshToken(first.refreshToken!)).toBeNull();
+  });
+
+  it('R46: a login that cannot end the older session is withdrawn, and is 503', async () => {
+    await start({ options: { enforceSingleLogin: true, keepExpiredTokens: true } });
+    const user = await t.createUser();
+    const older = await t.tokens.generateHeaderToken(user);
+    await during(keeping(t, older.token.id), async () => {
+      expect(await outcomeOf(t.tokens.generateHeaderToken(user))).toBe('503');
+    });
+    expect((await t.tokens.listUserTokens(user)).map(({ id }) => id)).toEqual([older.token.id]);
+    expect((await t.rows()).map((row) => row.revoked_reason).toSorted()).toEqual([null, 'revoked']);
   });
 
   it('R28, R36: a rotation is as old as the try that was written, and its grace period begins there', async () => {
