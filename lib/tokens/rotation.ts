@@ -31,8 +31,9 @@ export type Verdict = 'replay' | 'overtaken' | 'reuse';
 
 /** Judges a refresh token that is not its session's current one, by the row as it stands now. */
 export function judge({ token, digests }: StoredToken<AnyAuthToken>, call: LateRefresh): Verdict {
-  const rotatedAt = token.rotatedAt?.getTime() ?? null;
-  if (call.grace === 0 || rotatedAt === null) return 'reuse';
+  // Nothing is near, or before, a rotation that never was.
+  const rotatedAt = token.rotatedAt?.getTime() ?? Number.NEGATIVE_INFINITY;
+  if (call.grace === 0) return 'reuse';
   const isPrevious = sameDigest(call.presentedDigest, digests.previousRefreshTokenHash);
   // Clocks of nodes differ, and a sibling may have started before the winner.
   if (isPrevious && Math.abs(call.now - rotatedAt) < call.grace) return 'replay';

@@ -106,6 +106,14 @@ describe('an unknown key', () => {
     expect(() => Reflect.get(view, 'hasOwnProperty') as unknown).toThrow(TypeError);
   });
 
+  it('gives undefined for symbols, which libraries ask of any object, with strictContextAccess too', () => {
+    const owner = {};
+    markStrict(owner);
+    const view = contextViewOf(owner, freezeDeep(CONTEXT)) as Partial<Record<symbol, unknown>>;
+    expect(view[Symbol.iterator]).toBeUndefined();
+    expect(view[Symbol.toStringTag]).toBeUndefined();
+  });
+
   it('throws only for tokens of the module that asked for it', () => {
     const strictOwner = {};
     markStrict(strictOwner);
@@ -122,6 +130,12 @@ describe('an unknown key', () => {
     expect(view.constructor).toBeUndefined();
     expect(view.then).toBeUndefined();
     expect(view.toJSON).toBeUndefined();
+  });
+});
+
+describe('a column that holds no object', () => {
+  it.each([null, undefined, 'text', 7, true])('is read as it is: %j', (value) => {
+    expect(freezeDeep(value)).toBe(value);
   });
 });
 

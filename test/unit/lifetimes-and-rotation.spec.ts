@@ -187,6 +187,11 @@ describe('the deadlines of a rotation', () => {
     });
   });
 
+  it('R27: hold an override of the refresh lifetime to the access lifetime, even where the absolute end cut it short', () => {
+    const token = session({ refreshUntil: at(2 * HOUR), sessionExpiresAt: at(2 * HOUR) });
+    expect(() => rotatedDeadlines(token, NOW + MINUTE, { refresh: 30 * MINUTE })).toThrow(RangeError);
+  });
+
   it('R28: shorten nothing when the clock was set back', () => {
     const token = session();
     for (const back of [1, MINUTE, 30 * DAY]) {
@@ -322,6 +327,7 @@ describe('a slide', () => {
 
   it('is never due for a token without expiry', () => {
     expect(slide(session({ expiresAt: null, refreshUntil: null }), DAY)).toBeNull();
+    expect(slide(session({ expiresAt: null, refreshUntil: null, sessionExpiresAt: at(2 * DAY) }), DAY)).toBeNull();
   });
 
   it('R42: is clamped to the absolute end, not skipped', () => {

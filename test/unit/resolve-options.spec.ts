@@ -92,6 +92,8 @@ describe('options left out', () => {
 });
 
 const handler = () => ({ user: {}, token: {} });
+/** Its source holds the word; it is no class for that. */
+const mentioningClass = <T>(result: T) => ({ ...result, class: 'first' });
 class Handler {
   handle = handler;
 }
@@ -105,6 +107,8 @@ describe('options given rightly', () => {
     ['refreshTokenTtl', '30d', 30 * DAY],
     ['refreshTokenTtl', null, null],
     ['autoRefreshInterval', 0, 0],
+    ['autoRefreshInterval', '0s', 0],
+    ['autoRefreshInterval', '000 Minutes', 0],
     ['autoRefreshInterval', '5m', 5 * MINUTE],
     ['autoRefreshMaxTtl', '30d', 30 * DAY],
     ['sessionMaxTtl', '24h', DAY],
@@ -128,6 +132,7 @@ describe('options given rightly', () => {
     ['strictContextAccess', true, true],
     ['postAuthHandler', handler, handler],
     ['postAuthHandler', Handler, Handler],
+    ['postAuthHandler', mentioningClass, mentioningClass],
     ['postAutoRefreshHandler', handler, handler],
     ['refreshGracePeriod', 0, 0],
     ['refreshGracePeriod', 60, MINUTE],
@@ -406,6 +411,7 @@ describe('R67: options that contradict each other', () => {
     expectRefusal({ sessionMaxTtl: '86399999ms' }, 'sessionMaxTtl');
     expectRefusal({ tokenTtl: '24h', autoRefreshMaxTtl: '23h' }, 'autoRefreshMaxTtl');
     expect(() => resolveOptions({ tokenTtl: '24h', sessionMaxTtl: '24h' })).not.toThrow();
+    expect(() => resolveOptions({ tokenTtl: '24h', autoRefreshMaxTtl: '24h' })).not.toThrow();
     expect(() => resolveOptions({ tokenTtl: null, sessionMaxTtl: '1s' })).not.toThrow();
   });
 
@@ -437,6 +443,7 @@ describe('R67: options that contradict each other', () => {
   it.each<[AuthentifyOptions]>([
     [{ cookie: { secure: false }, ...plain }],
     [{ cookie: { secure: false }, authCookieNames: ['token'], refreshCookieName: null }],
+    [{ cookie: { secure: false }, authCookieNames: ['my__Host-token'], refreshCookieName: 'my__Secure-refresh' }],
     [{ cookie: { sameSite: 'none' } }],
     [{ cookie: { domain: 'example.com', path: '/api' }, ...plain }],
     [{ cookie: { domain: 'example.com' }, authCookieNames: ['__Secure-token'], refreshCookieName: null }],

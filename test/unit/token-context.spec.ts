@@ -92,6 +92,7 @@ describe('R65: how much a context may hold', () => {
   it('is 64 members per object and per array, on every level', () => {
     expect(() => read(members(64))).not.toThrow();
     expect(() => read(members(65))).toThrow(TypeError);
+    expect(() => read({ ...members(64), vanishing: undefined })).not.toThrow();
     expect(() => read({ inner: members(64) })).not.toThrow();
     expect(() => read({ inner: members(65) })).toThrow(TypeError);
     expect(() => read({ list: Array.from({ length: 64 }, () => 1) })).not.toThrow();
