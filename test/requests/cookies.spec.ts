@@ -1,4 +1,4 @@
-import { Body, Controller, Get, HttpCode, Post, Req, Res, UnauthorizedException, UseGuards } from '@nestjs/common';
+import { All, Body, Controller, HttpCode, Post, Req, Res, UnauthorizedException, UseGuards } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import {
   AuthentifyConfigurationError,
@@ -70,7 +70,7 @@ class SessionController {
     return { ok: true };
   }
 
-  @Get('refresh-token')
+  @All('refresh-token')
   refreshToken(@Req() request: MaybeAuthenticated) {
     return { value: this.cookies.refreshTokenFrom(request) };
   }
@@ -306,8 +306,10 @@ describe.each(ADAPTERS)('writing cookies on %s', (adapter) => {
 
   it('refreshCookieName: null neither writes, reads nor clears one', async () => {
     const app = await start({ refreshCookieName: null });
-    expect(written(await login(app)).map(({ name }) => name)).toEqual(['__Host-token']);
-    expect(written(await post(app, '/logout')).map(({ name }) => name)).toEqual(['__Host-token']);
+    for (const answer of [await login(app), await post(app, '/logout')]) {
+      expect(answer.status).toBe(201);
+      expect(written(answer).map(({ name }) => name)).toEqual(['__Host-token']);
+    }
     const headers = cookie('value', '__Host-refresh-token');
     expect((await send(`${app.url}/refresh-token`, { headers })).json).toEqual({ value: null });
   });
@@ -392,6 +394,20 @@ describe.each(ADAPTERS)('writing cookies on %s', (adapter) => {
       const { status } = await post(app, path, { userId }, { ...refresh, 'Sec-Fetch-Site': 'same-origin' });
       expect(status, path).toBeLessThan(300);
     }
+  });
+
+  it('R54: the refresh cookie of another site’s unsafe request is not even read, on a route without CrossSiteGuard', async () => {
+    const app = await start();
+    const ask = (method: string, site: string) =>
+      send(`${app.url}/refresh-token`, {
+        method,
+        headers: { ...cookie('value', '__Host-refresh-token'), 'Sec-Fetch-Site': site },
+      });
+    for (const site of ['same-site', 'cross-site']) {
+      expect((await ask('POST', site)).status).toBe(403);
+      expect((await ask('GET', site)).json).toEqual({ value: 'value' });
+    }
+    expect((await ask('POST', 'same-origin')).json).toEqual({ value: 'value' });
   });
 
   it('R54: CrossSiteGuard follows the csrf option', async () => {

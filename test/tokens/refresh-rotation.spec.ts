@@ -51,6 +51,18 @@ describe('refresh', () => {
     expect(await t.rows()).toHaveLength(1);
   });
 
+  it('R32: answers a retry with no pair that would not work, and ends nothing for it', async () => {
+    await start();
+    const first = await login();
+    const second = await refresh(first.refreshToken!);
+    const rows = t.dataSource.getRepository(t.tokenEntity);
+    await rows.update({ id: first.token.id }, { rotationSalt: 'ab'.repeat(32) });
+    events.length = 0;
+    expect(await t.tokens.refreshToken(first.refreshToken!)).toBeNull();
+    expect(happened()).toEqual(['overtaken']);
+    expect(await t.tokens.verifyToken(second.accessToken)).not.toBeNull();
+  });
+
   it('R32: answers a retry with the same pair, within the grace period only', async () => {
     await start({ refreshGracePeriod: '30s' });
     const first = await login();

@@ -252,6 +252,12 @@ describe('what else comes from outside', () => {
       RUNS,
     );
   });
+
+  it('R54: an unsafe request without Host is of no host, whatever its origin', () => {
+    for (const host of ['undefined', 'null', '']) {
+      expect(isForeignWrite(requestWith({ origin: `https://${host}`, host: undefined }), CSRF)).toBe(true);
+    }
+  });
 });
 
 describe('adversarial repetition', () => {

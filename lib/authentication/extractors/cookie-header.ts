@@ -33,8 +33,9 @@ export function cookieValues(request: TransportRequest, name: string): string[] 
 function trim(text: string): string {
   let start = 0;
   let end = text.length;
-  while (start < end && isOptionalSpace(text[start])) start += 1;
-  while (end > start && isOptionalSpace(text[end - 1])) end -= 1;
+  // Beyond either end there is no character, so no white space.
+  while (isOptionalSpace(text[start])) start += 1;
+  while (isOptionalSpace(text[end - 1])) end -= 1;
   return text.slice(start, end);
 }
 
