@@ -198,7 +198,8 @@ describe('a database that reads but does not write', () => {
       expect(await outcomeOf(t.tokens.generateHeaderToken(user))).toBe('503');
     });
     expect((await t.tokens.listUserTokens(user)).map(({ id }) => id)).toEqual([older.token.id]);
-    expect((await t.rows()).map((row) => row.revoked_reason).toSorted()).toEqual([null, 'revoked']);
+    const withdrawn = (await t.rows()).filter(({ id }) => id !== older.token.id);
+    expect(withdrawn.map((row) => row.revoked_reason)).toEqual(['revoked']);
   });
 
   it('R28, R36: a rotation is as old as the try that was written, and its grace period begins there', async () => {
