@@ -85,6 +85,7 @@ export class AuthentifyModule extends ConfigurableAuthentifyModule implements On
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
     private readonly table: TokenTable,
+    private readonly lookup: TokenLookup,
   ) {
     super();
   }
@@ -132,6 +133,7 @@ export class AuthentifyModule extends ConfigurableAuthentifyModule implements On
   /** Checks at boot what only the data source can tell. */
   onModuleInit(): void {
     this.table.check();
+    this.lookup.prepare();
     const { tokenTtl, sessionMaxTtl } = this.options;
     if (tokenTtl === null && sessionMaxTtl === null) {
       new Logger(AuthentifyModule.name).warn(

@@ -84,6 +84,11 @@ export interface AuthentifyOptions<TUser = unknown, TToken = AbstractAuthToken<T
   isUserActive?(user: TUser): boolean | Promise<boolean>;
   /** Largest context in bytes of JSON. Default 4096, at most 65536. */
   contextMaxBytes?: number;
+  /**
+   * Prepare the look-ups of sessions once per connection, on PostgreSQL, MySQL and MariaDB. Default `true`; `false` for
+   * connection poolers that cannot, such as PgBouncer before 1.21 in transaction mode.
+   */
+  preparedStatements?: boolean;
 }
 
 /** What must be known while the module graph is built, so it stands beside the factory of `forRootAsync`. */

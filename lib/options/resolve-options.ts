@@ -71,6 +71,7 @@ const OPTIONS: { readonly [Name in keyof ResolvedOptions]: is.Check<ResolvedOpti
     is.callable as is.Check<ResolvedOptions['isUserActive']>,
   ),
   contextMaxBytes: is.optional(4096, is.wholeNumber(2, 65_536)),
+  preparedStatements: is.optional(true, is.flag),
 };
 
 /**

@@ -30,4 +30,5 @@ export interface ResolvedOptions {
   readonly realm: string;
   readonly isUserActive: (user: unknown) => boolean | Promise<boolean>;
   readonly contextMaxBytes: number;
+  readonly preparedStatements: boolean;
 }

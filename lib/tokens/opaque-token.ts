@@ -71,16 +71,17 @@ function hasChecksum(token: string): boolean {
   return token.endsWith(checksumOf(token.slice(0, -CHECKSUM_LENGTH)));
 }
 
+/** With numbers, because every request computes one. */
 function checksumOf(body: string): string {
-  return digits(BigInt(crc32(body)), CHECKSUM_LENGTH);
+  let text = '';
+  for (let rest = crc32(body); rest > 0; rest = Math.floor(rest / 62)) text = ALPHABET.charAt(rest % 62) + text;
+  return text.padStart(CHECKSUM_LENGTH, '0');
 }
 
 function base62(bytes: Buffer, length: number): string {
-  return digits(BigInt(`0x${bytes.toString('hex')}`), length);
-}
-
-function digits(value: bigint, length: number): string {
   let text = '';
-  for (let rest = value; rest > 0n; rest /= 62n) text = ALPHABET[Number(rest % 62n)] + text;
+  for (let rest = BigInt(`0x${bytes.toString('hex')}`); rest > 0n; rest /= 62n) {
+    text = ALPHABET.charAt(Number(rest % 62n)) + text;
+  }
   return text.padStart(length, '0');
 }

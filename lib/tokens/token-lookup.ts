@@ -1,63 +1,41 @@
-import { Injectable } from '@nestjs/common';
-import type { EntityMetadata, SelectQueryBuilder } from 'typeorm';
+import { Injectable, Logger } from '@nestjs/common';
 import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
-import { type StoredDigests, type StoredToken, TokenTable } from './token-table.js';
-
-const DIGEST_COLUMNS = [
-  'accessTokenHash',
-  'refreshTokenHash',
-  'refreshFamilyHash',
-  'previousRefreshTokenHash',
-  'rotationSalt',
-] as const satisfies readonly (keyof StoredDigests)[];
+import { CompiledLookup } from './lookup/compiled-lookup.js';
+import { NotCompilableError } from './lookup/entity-selection.js';
+import { OrmLookup } from './lookup/orm-lookup.js';
+import { type StoredToken, TokenTable } from './token-table.js';
 
 /** The read path: one row with its user, by digest, in one statement, from the primary (R22, R48). */
 @Injectable()
 export class TokenLookup<TToken extends AnyAuthToken = AbstractAuthToken> {
+  private readonly logger = new Logger('AuthentifyModule');
+  private compiled?: CompiledLookup<TToken> | OrmLookup<TToken>;
+
   constructor(private readonly table: TokenTable<TToken>) {}
 
   /** @param digests of one access token, one per key. */
-  byAccessToken(digests: readonly string[]): Promise<StoredToken<TToken> | null> {
-    return this.find('accessTokenHash', digests);
+  byAccessToken(digests: readonly string[]): Promise<TToken | null> {
+    return this.prepare().byAccessToken(digests);
   }
 
   /** @param digests of one family part, one per key. */
   byFamily(digests: readonly string[]): Promise<StoredToken<TToken> | null> {
-    return this.find('refreshFamilyHash', digests);
+    return this.prepare().byFamily(digests);
   }
 
-  private async find(
-    column: 'accessTokenHash' | 'refreshFamilyHash',
-    digests: readonly string[],
-  ): Promise<StoredToken<TToken> | null> {
-    const found = await this.table.read((rows) =>
-      this.withRelations(rows)
-        .addSelect(DIGEST_COLUMNS.map((name) => `token.${name}`))
-        .where(`token.${column} IN (:...digests)`, { digests })
-        .getMany(),
-    );
-    // A database's collation may be generous; bytes decide (R4).
-    const row = found.find((candidate) => digests.includes(candidate[column] ?? ''));
-    return row ? this.table.detach(row) : null;
+  /** Compiles the look-ups, once the data source knows its entities; warns where that cannot be done. */
+  prepare(): CompiledLookup<TToken> | OrmLookup<TToken> {
+    this.compiled ??= this.compile();
+    return this.compiled;
   }
 
-  /** Joined from the left, so that the row of a soft-deleted user is found, without a user. */
-  private withRelations(rows: SelectQueryBuilder<AbstractAuthToken>): typeof rows {
-    const { metadata } = this.table.rows;
-    const user = metadata.findRelationWithPropertyPath('user');
-    rows.leftJoinAndSelect('token.user', 'user');
-    joinEager(rows, 'token', metadata);
-    if (user) joinEager(rows, 'user', user.inverseEntityMetadata);
-    return rows;
-  }
-}
-
-/** What an entity declares `eager` comes along, as with TypeORM's own `find`. */
-function joinEager(rows: SelectQueryBuilder<AbstractAuthToken>, alias: string, metadata: EntityMetadata): void {
-  for (const relation of metadata.eagerRelations) {
-    if (alias === 'token' && relation.propertyPath === 'user') continue;
-    const joined = `${alias}_${relation.propertyName}`;
-    rows.leftJoinAndSelect(`${alias}.${relation.propertyPath}`, joined);
-    joinEager(rows, joined, relation.inverseEntityMetadata);
+  private compile(): CompiledLookup<TToken> | OrmLookup<TToken> {
+    try {
+      return new CompiledLookup(this.table);
+    } catch (error) {
+      if (!(error instanceof NotCompilableError)) throw error;
+      this.logger.warn(`Sessions are read through TypeORM, several times slower: ${error.message}`);
+      return new OrmLookup(this.table);
+    }
   }
 }

@@ -7,6 +7,7 @@ import { markStrict } from './context-view.js';
 import { runStatement } from './database-errors.js';
 import type { AbstractAuthToken, AnyAuthToken, UserId } from './entities/abstract-auth-token.js';
 import { ownerKeyOf } from './owner-key.js';
+import type { StatementSource } from './statements/prepared-statement.js';
 
 /** The columns that decide, kept apart from the entity so that they cannot leave with it (R63). */
 export interface StoredDigests {
@@ -16,6 +17,14 @@ export interface StoredDigests {
   previousRefreshTokenHash: string | null;
   rotationSalt: string | null;
 }
+
+export const DIGEST_COLUMNS = [
+  'accessTokenHash',
+  'refreshTokenHash',
+  'refreshFamilyHash',
+  'previousRefreshTokenHash',
+  'rotationSalt',
+] as const satisfies readonly (keyof StoredDigests)[];
 
 /** A row as it stands: the entity, and what it is compared by. */
 export interface StoredToken<TToken extends AnyAuthToken = AbstractAuthToken> {
@@ -34,6 +43,12 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
 
   get rows(): Repository<AbstractAuthToken> {
     return this.dataSource.getRepository<AbstractAuthToken>(this.entity);
+  }
+
+  /** Where compiled statements of this table go. */
+  get statements(): StatementSource {
+    const { dataSource, options } = this;
+    return { dataSource, metadata: this.rows.metadata, preparedStatements: options.preparedStatements };
   }
 
   /** @throws AuthentifyConfigurationError when the data source does not know the entity, or it has no usable owner. */
@@ -83,7 +98,13 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
     });
   }
 
-  /** Makes a row fit to leave the library: its digests apart, its context as strict as configured. */
+  /** Makes an entity fit to leave the library: its context as strict as configured. */
+  release<TRow extends AbstractAuthToken>(row: TRow): TToken {
+    if (this.options.strictContextAccess) markStrict(row);
+    return row as unknown as TToken;
+  }
+
+  /** Takes the digests apart from an entity that was loaded with them. */
   detach(row: AbstractAuthToken): StoredToken<TToken> {
     const digests: StoredDigests = {
       accessTokenHash: row.accessTokenHash ?? '',
@@ -92,10 +113,9 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
       previousRefreshTokenHash: row.previousRefreshTokenHash ?? null,
       rotationSalt: row.rotationSalt ?? null,
     };
-    for (const name of Object.keys(digests)) delete row[name as keyof StoredDigests];
+    for (const name of DIGEST_COLUMNS) delete row[name];
     delete row.pruneAt;
-    if (this.options.strictContextAccess) markStrict(row);
-    return { token: row as TToken, digests };
+    return { token: this.release(row), digests };
   }
 
   private get ownerColumn(): EntityMetadata['columns'][number] {

@@ -24,10 +24,9 @@ export class TokenVerifier<TToken extends AnyAuthToken = AbstractAuthToken> {
     const now = Date.now();
     if (!this.pairs.format.isWellFormed('access', rawToken)) return this.reject('malformed', authType);
 
-    const stored = await this.lookup.byAccessToken(this.pairs.digester.candidates(rawToken));
-    if (!stored) return this.reject('unknown', authType);
+    const token = await this.lookup.byAccessToken(this.pairs.digester.candidates(rawToken));
+    if (!token) return this.reject('unknown', authType);
 
-    const { token } = stored;
     const refusal = await refusalOf(token, { now, authType, deadline: token.expiresAt }, this.options);
     if (refusal) return this.reject(refusal, authType, token);
 

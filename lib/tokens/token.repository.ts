@@ -17,6 +17,7 @@ import type { AbstractAuthToken, AnyAuthToken, RevokedReason, UserId } from './e
 import type { NewSession, PresentedToken, RotatedColumns, SlidColumns } from './session-columns.js';
 import { TokenQueries } from './token-queries.js';
 import { TokenTable } from './token-table.js';
+import { type TokenWrites, writesOf } from './token-writes.js';
 
 type Criteria = FindOptionsWhere<AbstractAuthToken>;
 type Changes = Parameters<Repository<AbstractAuthToken>['update']>[1];
@@ -30,6 +31,7 @@ const LIVE = 'token.revokedAt IS NULL AND (token.pruneAt IS NULL OR token.pruneA
  */
 @Injectable()
 export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> extends TokenQueries<TToken> {
+  private compiled?: TokenWrites;
   /** `false` = ended rows are deleted, `true` = kept, a duration = kept that long. */
   private readonly keep: boolean | Milliseconds;
 
@@ -40,17 +42,10 @@ export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> ex
 
   /** Opens a session; returns it with what the database filled in. */
   async insert(session: NewSession, userId: UserId): Promise<TToken> {
-    const { rows } = this.table;
-    const values: AbstractAuthToken = Object.assign(rows.create(), session);
+    const values: AbstractAuthToken = Object.assign(this.table.rows.create(), session);
     values.user = userId;
-    await runStatement(() =>
-      rows
-        .createQueryBuilder()
-        .insert()
-        .values(values as never)
-        .execute(),
-    );
-    for (const column of rows.metadata.columns) {
+    await this.writes.insert(values);
+    for (const column of this.table.rows.metadata.columns) {
       if (column.isSelect && column.getEntityValue(values) === undefined) column.setEntityValue(values, null);
     }
     delete values.user;
@@ -64,13 +59,8 @@ export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> ex
    *
    * @returns that time, or `null` where the presented token was not current any more.
    */
-  rotate({ id, digest, now }: PresentedToken, columns: RotatedColumns): Promise<Date | null> {
-    return this.whenConnected(async (rows) => {
-      const rotatedAt = new Date(Math.max(now, Date.now()));
-      const current: Criteria = { id, refreshTokenHash: digest, revokedAt: IsNull() };
-      const { affected } = await rows.update(current, { ...columns, rotatedAt });
-      return affected === 1 ? rotatedAt : null;
-    });
+  rotate(presented: PresentedToken, columns: RotatedColumns): Promise<Date | null> {
+    return this.writes.rotate(presented, columns);
   }
 
   /** Moves a session's deadlines, if nobody rotated, slid or ended it since it was read (R41, R43). */
@@ -149,6 +139,12 @@ export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> ex
     );
   }
 
+  /** Compiled when first needed: once the data source knows its entities. */
+  private get writes(): TokenWrites {
+    this.compiled ??= writesOf(this.table);
+    return this.compiled;
+  }
+
   private liveOf(rows: SelectQueryBuilder<AbstractAuthToken>, userId: UserId, now: number): typeof rows {
     return rows.where(this.table.ownedBy(userId)).andWhere(LIVE, { now });
   }
@@ -166,20 +162,6 @@ export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> ex
       revokedReason: reason,
       rotationSalt: null,
       pruneAt: this.keep === true ? null : new Date(now + this.keep),
-    });
-  }
-
-  /** Waits for a connection before the statement is made, not after, so that it can tell the time (R28). */
-  private whenConnected<T>(write: (rows: Repository<AbstractAuthToken>) => Promise<T>): Promise<T> {
-    const { manager, target } = this.table.rows;
-    return runStatement(async () => {
-      const queryRunner = manager.connection.createQueryRunner('master');
-      try {
-        await queryRunner.connect();
-        return await write(queryRunner.manager.getRepository(target));
-      } finally {
-        await queryRunner.release();
-      }
     });
   }
 

@@ -33,6 +33,8 @@ interface ArmedTrap extends Trap {
   reached: (stop: Stop) => void;
 }
 
+const COM_STMT_PREPARE = 0x16;
+const COM_STMT_EXECUTE = 0x17;
 const UPSTREAM = DATABASE === 'mariadb' ? 3306 : 5432;
 /** Below the range that outgoing connections take theirs from, so that a port left for a while is still free. */
 const PORTS = [20_000, 32_000] as const;
@@ -132,6 +134,7 @@ export class DatabaseProxy {
 class Connection {
   private readonly database = connect({ port: UPSTREAM, host: '127.0.0.1', noDelay: true });
   private readonly split = messageSplitter();
+  private readonly statements = new PreparedStatements();
   /** Messages that wait behind a stopped one. */
   private waiting: Buffer[] | null = null;
   /** The trap whose answer is awaited. */
@@ -170,7 +173,7 @@ class Connection {
       this.waiting.push(message);
       return;
     }
-    const trap = this.proxy.trapFor(message.toString('latin1'));
+    const trap = this.proxy.trapFor(this.statements.textOf(message));
     if (trap?.moment === 'before it arrives') {
       this.waiting = [message];
       trap.reached(this.stop());
@@ -184,6 +187,7 @@ class Connection {
   }
 
   private relay(chunk: Buffer): void {
+    this.statements.hear(chunk);
     if (!this.awaited && !this.holdsAnswers) {
       this.client.write(chunk);
       return;
@@ -225,6 +229,42 @@ class Connection {
     this.holdsAnswers = false;
     if (held) this.client.write(held);
     for (const message of messages) this.database.write(message);
+  }
+}
+
+/** Knows which statement a message runs, also where it was prepared before and goes by its name or number. */
+class PreparedStatements {
+  private readonly texts = new Map<string, string>();
+  /** MariaDB numbers a statement in its answer. */
+  private unnumbered: string | null = null;
+
+  /** The text of the statement that this message runs; preparing alone runs none. */
+  textOf(message: Buffer): string {
+    return DATABASE === 'mariadb' ? this.textOfCommand(message) : this.textOfMessage(message);
+  }
+
+  hear(answer: Buffer): void {
+    if (this.unnumbered === null) return;
+    this.texts.set(String(answer.readUInt32LE(5)), this.unnumbered);
+    this.unnumbered = null;
+  }
+
+  private textOfMessage(message: Buffer): string {
+    const text = message.toString('latin1');
+    const [first = '', second = ''] = text.slice(5).split('\0');
+    if (text.startsWith('P') && first !== '') {
+      this.texts.set(first, second);
+      return '';
+    }
+    return text.startsWith('B') ? (this.texts.get(second) ?? '') : text;
+  }
+
+  private textOfCommand(message: Buffer): string {
+    const text = message.toString('latin1');
+    if (message[4] === COM_STMT_EXECUTE) return this.texts.get(String(message.readUInt32LE(5))) ?? '';
+    if (message[4] !== COM_STMT_PREPARE) return text;
+    this.unnumbered = text;
+    return '';
   }
 }
 

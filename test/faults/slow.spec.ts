@@ -59,9 +59,20 @@ describe.skipIf(!IS_SERVER)('a slow database', () => {
     const early = t.tokens.verifyToken(accessToken);
     const stop = await stopped;
     await t.tokens.revokeToken(token);
-    expect(await t.tokens.verifyToken(accessToken)).toBeNull();
+    const late = t.tokens.verifyToken(accessToken);
     stop.resume();
+    expect(await late).toBeNull();
     expect((await early)?.id).toBe(token.id);
+  });
+
+  it('a look-up that hangs delays no other session', async () => {
+    const [hanging, other] = [await login(), await login()];
+    const stopped = t.proxy.stopAt({ statement: READ, moment: 'before its answer' });
+    const slow = t.tokens.verifyToken(hanging.accessToken);
+    const stop = await stopped;
+    expect(await t.tokens.verifyToken(other.accessToken)).not.toBeNull();
+    stop.resume();
+    expect(await slow).not.toBeNull();
   });
 });
 

@@ -1,5 +1,5 @@
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { INestApplication, ModuleMetadata, Type } from '@nestjs/common';
+import type { INestApplication, LoggerService, ModuleMetadata, Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import {
@@ -26,7 +26,10 @@ export interface Setup<TToken extends AbstractAuthToken<User> = AbstractAuthToke
   tokenEntity?: Type<TToken>;
   entities?: Type<unknown>[];
   adapter?: Adapter;
-  dataSource?: Partial<DataSourceOptions>;
+  /** Hears what is logged while booting. */
+  logger?: LoggerService;
+  /** Options of the data source beside its own, or made of its own. */
+  dataSource?: Partial<DataSourceOptions> | ((own: DataSourceOptions) => Partial<DataSourceOptions>);
   /** Another app whose data source this one uses too: a second node, with options of its own. */
   beside?: Pick<TestApp<TToken>, 'dataSource'>;
 }
@@ -61,12 +64,14 @@ export async function startApp<TToken extends AbstractAuthToken<User> = Abstract
     : AuthentifyModule.forRoot<User>({ ...(setup.options as object), ...setup.extras, userEntity: User });
   let app: INestApplication | undefined;
   try {
-    const testing = await Test.createTestingModule({
+    const builder = Test.createTestingModule({
       imports: [
         TypeOrmModule.forRootAsync({
           useFactory: () => ({
             ...database.options,
-            ...(setup.dataSource as object),
+            ...((typeof setup.dataSource === 'function'
+              ? setup.dataSource(database.options)
+              : setup.dataSource) as object),
             entities: [User, tokenEntity, ...(setup.entities ?? [])],
             synchronize: true,
             logging: true,
@@ -80,7 +85,9 @@ export async function startApp<TToken extends AbstractAuthToken<User> = Abstract
       ],
       controllers: setup.controllers ?? [],
       providers: setup.providers ?? [],
-    }).compile();
+    });
+    if (setup.logger) builder.setLogger(setup.logger);
+    const testing = await builder.compile();
     app =
       setup.adapter === 'fastify'
         ? testing.createNestApplication<NestFastifyApplication>(new FastifyAdapter())

@@ -56,6 +56,7 @@ describe('options left out', () => {
       csrf: { trustedOrigins: [], requireOrigin: false },
       realm: 'api',
       contextMaxBytes: 4096,
+      preparedStatements: true,
     });
     expect(isUserActive).toBeTypeOf('function');
   });

@@ -1,0 +1,33 @@
+import type { AbstractAuthToken, AnyAuthToken } from '../entities/abstract-auth-token.js';
+import { DIGEST_COLUMNS, type StoredToken, type TokenTable } from '../token-table.js';
+import { DigestQuery } from './digest-query.js';
+import { LookupQueue } from './lookup-queue.js';
+
+/** Looks sessions up by compiled statements, those of requests in as few as possible. */
+export class CompiledLookup<TToken extends AnyAuthToken> {
+  private readonly access: DigestQuery;
+  private readonly family: DigestQuery;
+  private readonly queue: LookupQueue;
+
+  /** @throws NotCompilableError for an entity that only TypeORM can read. */
+  constructor(private readonly table: TokenTable<TToken>) {
+    this.access = new DigestQuery(table.statements, 'accessTokenHash', ['accessTokenHash']);
+    this.family = new DigestQuery(table.statements, 'refreshFamilyHash', DIGEST_COLUMNS);
+    this.queue = new LookupQueue((digests) => this.access.find(digests));
+  }
+
+  async byAccessToken(digests: readonly string[]): Promise<TToken | null> {
+    const row = await this.queue.find(digests);
+    return row ? this.table.release(this.access.entityOf(row) as AbstractAuthToken) : null;
+  }
+
+  async byFamily(digests: readonly string[]): Promise<StoredToken<TToken> | null> {
+    const rows = await this.family.find(digests);
+    const row = rows.get(digests.find((digest) => rows.has(digest)) ?? '');
+    if (!row) return null;
+    return {
+      token: this.table.release(this.family.entityOf(row) as AbstractAuthToken),
+      digests: this.family.digestsOf(row),
+    };
+  }
+}

@@ -1,0 +1,51 @@
+import type { EntityMetadata, SelectQueryBuilder } from 'typeorm';
+import type { AbstractAuthToken, AnyAuthToken } from '../entities/abstract-auth-token.js';
+import { DIGEST_COLUMNS, type StoredToken, type TokenTable } from '../token-table.js';
+
+/** Looks sessions up through TypeORM, one statement each: for entities that cannot be compiled. */
+export class OrmLookup<TToken extends AnyAuthToken> {
+  constructor(private readonly table: TokenTable<TToken>) {}
+
+  async byAccessToken(digests: readonly string[]): Promise<TToken | null> {
+    return (await this.find('accessTokenHash', digests))?.token ?? null;
+  }
+
+  byFamily(digests: readonly string[]): Promise<StoredToken<TToken> | null> {
+    return this.find('refreshFamilyHash', digests);
+  }
+
+  private async find(
+    column: 'accessTokenHash' | 'refreshFamilyHash',
+    digests: readonly string[],
+  ): Promise<StoredToken<TToken> | null> {
+    const found = await this.table.read((rows) =>
+      this.withRelations(rows)
+        .addSelect(DIGEST_COLUMNS.map((name) => `token.${name}`))
+        .where(`token.${column} IN (:...digests)`, { digests })
+        .getMany(),
+    );
+    // A database's collation may be generous; bytes decide (R4).
+    const row = found.find((candidate) => digests.includes(candidate[column] ?? ''));
+    return row ? this.table.detach(row) : null;
+  }
+
+  /** Joined from the left, so that the row of a soft-deleted user is found, without a user. */
+  private withRelations(rows: SelectQueryBuilder<AbstractAuthToken>): typeof rows {
+    const { metadata } = this.table.rows;
+    const user = metadata.findRelationWithPropertyPath('user');
+    rows.leftJoinAndSelect('token.user', 'user');
+    joinEager(rows, 'token', metadata);
+    if (user) joinEager(rows, 'user', user.inverseEntityMetadata);
+    return rows;
+  }
+}
+
+/** What an entity declares `eager` comes along, as with TypeORM's own `find`. */
+function joinEager(rows: SelectQueryBuilder<AbstractAuthToken>, alias: string, metadata: EntityMetadata): void {
+  for (const relation of metadata.eagerRelations) {
+    if (alias === 'token' && relation.propertyPath === 'user') continue;
+    const joined = `${alias}_${relation.propertyName}`;
+    rows.leftJoinAndSelect(`${alias}.${relation.propertyPath}`, joined);
+    joinEager(rows, joined, relation.inverseEntityMetadata);
+  }
+}

@@ -1,0 +1,92 @@
+import type { DataSource, EntityMetadata } from 'typeorm';
+import { runStatement } from './database-errors.js';
+import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
+import type { PresentedToken, RotatedColumns } from './session-columns.js';
+import { compileInsert, compileUpdate } from './statements/compiled-write.js';
+import type { StatementSource } from './statements/prepared-statement.js';
+import type { TokenTable } from './token-table.js';
+
+/** The writes that logins and refreshes wait for, compiled once. */
+export interface TokenWrites {
+  insert(session: AbstractAuthToken): Promise<unknown>;
+  /** Resolves to the time of the rotation, or to `null` where the presented token was not current any more. */
+  rotate(presented: PresentedToken, columns: RotatedColumns): Promise<Date | null>;
+}
+
+const ROTATED = [
+  'accessTokenHash',
+  'refreshTokenHash',
+  'refreshFamilyHash',
+  'previousRefreshTokenHash',
+  'rotationSalt',
+  'rotatedAt',
+  'lastRefreshedAt',
+  'expiresAt',
+  'refreshUntil',
+  'pruneAt',
+] satisfies (keyof RotatedColumns | 'rotatedAt')[];
+
+const INSERTED: readonly string[] = [
+  ...ROTATED,
+  'id',
+  'user',
+  'authType',
+  'context',
+  'createdAt',
+  'sessionExpiresAt',
+  'revokedAt',
+  'revokedReason',
+] satisfies (keyof AbstractAuthToken)[];
+
+export function writesOf(table: TokenTable<AnyAuthToken>): TokenWrites {
+  const { dataSource, metadata } = table.statements;
+  return {
+    insert: isPlain(dataSource, metadata) ? insertOf(table.statements) : insertThroughTypeOrm(table),
+    rotate: rotateOf(table.statements),
+  };
+}
+
+/** Whether an INSERT is nothing but the library's values: the app has no column of its own, and nobody listens. */
+function isPlain({ subscribers }: DataSource, metadata: EntityMetadata): boolean {
+  const { columns, beforeInsertListeners, afterInsertListeners } = metadata;
+  const isHeard =
+    beforeInsertListeners.length + afterInsertListeners.length > 0 ||
+    subscribers.some((subscriber) => 'beforeInsert' in subscriber || 'afterInsert' in subscriber);
+  return (
+    !isHeard &&
+    columns.every(({ embeddedMetadata, propertyName }) => !embeddedMetadata && INSERTED.includes(propertyName))
+  );
+}
+
+function insertOf(source: StatementSource): TokenWrites['insert'] {
+  const insert = compileInsert(source, INSERTED);
+  return (session) => insert(() => session as unknown as Record<string, unknown>);
+}
+
+function insertThroughTypeOrm({ rows }: TokenTable<AnyAuthToken>): TokenWrites['insert'] {
+  return (session) =>
+    runStatement(() =>
+      rows
+        .createQueryBuilder()
+        .insert()
+        .values(session as never)
+        .execute(),
+    );
+}
+
+function rotateOf(source: StatementSource): TokenWrites['rotate'] {
+  const rotate = compileUpdate(source, ROTATED, {
+    sql: (column) =>
+      `${column('id')} = :id AND ${column('refreshTokenHash')} = :presentedDigest AND ${column('revokedAt')} IS NULL`,
+    parameters: ['id', 'presentedDigest'],
+  });
+  return async ({ id, digest, now }, columns) => {
+    let rotatedAt = new Date(now);
+    const changed = await rotate(() => {
+      // Anew for each attempt, once there is a connection (R28).
+      rotatedAt = new Date(Math.max(now, Date.now()));
+      return { ...columns, rotatedAt, id, presentedDigest: digest };
+    });
+    return changed === 1 ? rotatedAt : null;
+  };
+}

@@ -1,0 +1,159 @@
+import { describe, expect, it } from 'vitest';
+import { LookupQueue } from '../../lib/tokens/lookup/lookup-queue.js';
+import type { Row } from '../../lib/tokens/statements/row.js';
+
+/** A database whose answers are held back until they are let go, one look-up at a time. */
+class HeldDatabase {
+  readonly rows = new Map<string, Row>();
+  readonly sent: { digests: readonly string[]; answer: () => void; fail: (error: Error) => void }[] = [];
+
+  /** Reads at once, as a snapshot does; answers later. */
+  send = (digests: readonly string[]): Promise<ReadonlyMap<string, Row>> => {
+    const read = new Map([...this.rows].filter(([digest]) => digests.includes(digest)));
+    return new Promise((resolve, reject) => {
+      this.sent.push({ digests, answer: () => resolve(read), fail: reject });
+    });
+  };
+
+  /** What was asked, look-up by look-up. */
+  get asked(): (readonly string[])[] {
+    return this.sent.map(({ digests }) => digests);
+  }
+}
+
+/** The tempting shape: whoever asks for a digest that is under way joins it. */
+class JoiningLookup {
+  private readonly underWay = new Map<string, Promise<ReadonlyMap<string, Row>>>();
+
+  constructor(private readonly send: (digests: readonly string[]) => Promise<ReadonlyMap<string, Row>>) {}
+
+  async find([digest = '']: readonly string[]): Promise<Row | undefined> {
+    const lookup = this.underWay.get(digest) ?? this.send([digest]);
+    this.underWay.set(digest, lookup);
+    return (await lookup).get(digest);
+  }
+}
+
+/** Lets everything run that can run. */
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+function start() {
+  const database = new HeldDatabase();
+  return { database, queue: new LookupQueue(database.send) };
+}
+
+describe('look-ups under way', () => {
+  it('are sent at once while a lane is free, and together once none is', async () => {
+    const { database, queue } = start();
+    const all = ['a', 'b', 'c', 'd', 'e'].map((digest) => {
+      database.rows.set(digest, { name: digest });
+      return queue.find([digest]);
+    });
+    expect(database.asked).toEqual([['a'], ['b']]);
+    database.sent[0]?.answer();
+    await settle();
+    expect(database.asked.slice(2)).toEqual([['c', 'd', 'e']]);
+    database.sent[1]?.answer();
+    database.sent[2]?.answer();
+    expect((await Promise.all(all)).map((row) => row?.name)).toEqual(['a', 'b', 'c', 'd', 'e']);
+  });
+
+  it('of one session are one at a time, and 1,000 that wait for it become one', async () => {
+    const { database, queue } = start();
+    database.rows.set('a', {});
+    const first = queue.find(['a']);
+    const others = Array.from({ length: 1_000 }, () => queue.find(['a']));
+    await settle();
+    expect(database.asked).toEqual([['a']]);
+    database.sent[0]?.answer();
+    await first;
+    await settle();
+    expect(database.asked).toEqual([['a'], ['a']]);
+    database.sent[1]?.answer();
+    expect(new Set(await Promise.all(others)).size).toBe(1_000);
+  });
+
+  it('ask for 64 sessions at most', async () => {
+    const { database, queue } = start();
+    const all = Array.from({ length: 102 }, (_, index) => queue.find([`${index}`]));
+    for (let sent = 0; sent < 4; sent += 1) {
+      database.sent[sent]?.answer();
+      await settle();
+    }
+    expect(database.asked.map(({ length }) => length)).toEqual([1, 1, 64, 36]);
+    await Promise.all(all);
+  });
+
+  it('find a session under any key, and nothing where there is nothing', async () => {
+    const { database, queue } = start();
+    database.rows.set('a under the old key', { name: 'a' });
+    const found = queue.find(['a under the new key', 'a under the old key']);
+    const missing = queue.find(['b', 'b under the old key']);
+    for (const { answer } of database.sent) answer();
+    expect(await found).toEqual({ name: 'a' });
+    expect(await missing).toBeUndefined();
+  });
+
+  it('fail together and hinder none that come later', async () => {
+    const { database, queue } = start();
+    const [a, b] = [queue.find(['a']), queue.find(['b'])];
+    const waiting = [queue.find(['c']), queue.find(['c'])];
+    database.sent[0]?.fail(new Error('gone'));
+    await expect(a).rejects.toThrow('gone');
+    await settle();
+    database.sent[2]?.fail(new Error('gone again'));
+    for (const asker of waiting) await expect(asker).rejects.toThrow('gone again');
+    database.rows.set('c', { name: 'c' });
+    const later = queue.find(['c']);
+    database.sent[3]?.answer();
+    expect(await later).toEqual({ name: 'c' });
+    database.sent[1]?.answer();
+    expect(await b).toBeUndefined();
+  });
+});
+
+describe('R48: a session revoked while its look-up is under way', () => {
+  const outcomes = async (lookup: { find(digests: string[]): Promise<Row | undefined> }, database: HeldDatabase) => {
+    database.rows.set('a', {});
+    const early = lookup.find(['a']);
+    database.rows.delete('a');
+    const late = lookup.find(['a']);
+    database.sent[0]?.answer();
+    await settle();
+    database.sent[1]?.answer();
+    return [await early, await late];
+  };
+
+  it('is gone for whoever arrives after the revocation', async () => {
+    const { database, queue } = start();
+    expect(await outcomes(queue, database)).toEqual([{}, undefined]);
+  });
+
+  it('would still be found by a look-up that joins', async () => {
+    const database = new HeldDatabase();
+    expect(await outcomes(new JoiningLookup(database.send), database)).toEqual([{}, {}]);
+  });
+});
+
+describe('a row that answers several requests', () => {
+  it('is each one’s own, down to what the driver parsed', async () => {
+    const { database, queue } = start();
+    class Money {}
+    const row = { json: { roles: ['a'] }, at: new Date(0), bytes: Buffer.from('abc'), price: new Money(), none: null };
+    database.rows.set('a', row);
+    const [first, second] = [queue.find(['b']), queue.find(['c'])];
+    const [one, other] = [queue.find(['a']), queue.find(['a'])];
+    database.sent[0]?.answer();
+    await settle();
+    database.sent[1]?.answer();
+    database.sent[2]?.answer();
+    await Promise.all([first, second]);
+    const [mine, theirs] = (await Promise.all([one, other])) as [typeof row, typeof row];
+    expect(theirs).toStrictEqual(mine);
+    mine.json.roles.push('admin');
+    mine.at.setTime(1);
+    mine.bytes.write('xyz');
+    expect(theirs).toMatchObject({ json: { roles: ['a'] }, at: new Date(0), bytes: Buffer.from('abc') });
+    expect(theirs.price).toBe(mine.price);
+  });
+});
