@@ -82,6 +82,11 @@ export interface AuthentifyOptions<TUser = unknown, TToken = AbstractAuthToken<T
   realm?: string;
   /** Whether a user may act now; asked on verification and refresh. Default `user => user.isActive !== false`. */
   isUserActive?(user: TUser): boolean | Promise<boolean>;
+  /**
+   * Accept the tokens of imported sessions too, until these expire or are refreshed; see `importDrfAuthentify` in
+   * `nestjs-authentify/migrations`. Their digests have no key, so leave it out once the last one is over. Default: none.
+   */
+  acceptLegacyTokens?: 'drf-authentify';
   /** Largest context in bytes of JSON. Default 4096, at most 65536. */
   contextMaxBytes?: number;
 }

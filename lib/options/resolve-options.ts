@@ -70,6 +70,7 @@ const OPTIONS: { readonly [Name in keyof ResolvedOptions]: is.Check<ResolvedOpti
     (user: { isActive?: unknown }) => user.isActive !== false,
     is.callable as is.Check<ResolvedOptions['isUserActive']>,
   ),
+  acceptLegacyTokens: is.absentOr(is.oneOf('drf-authentify')),
   contextMaxBytes: is.optional(4096, is.wholeNumber(2, 65_536)),
 };
 

@@ -29,5 +29,6 @@ export interface ResolvedOptions {
   readonly csrf: { readonly trustedOrigins: readonly string[]; readonly requireOrigin: boolean } | false;
   readonly realm: string;
   readonly isUserActive: (user: unknown) => boolean | Promise<boolean>;
+  readonly acceptLegacyTokens: 'drf-authentify' | null;
   readonly contextMaxBytes: number;
 }

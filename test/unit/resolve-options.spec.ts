@@ -55,6 +55,7 @@ describe('options left out', () => {
       cookie: { secure: true, httpOnly: true, sameSite: 'lax', path: '/' },
       csrf: { trustedOrigins: [], requireOrigin: false },
       realm: 'api',
+      acceptLegacyTokens: null,
       contextMaxBytes: 4096,
     });
     expect(isUserActive).toBeTypeOf('function');
@@ -137,6 +138,7 @@ describe('options given rightly', () => {
     ['csrf', false, false],
     ['csrf', { requireOrigin: true }, { trustedOrigins: [], requireOrigin: true }],
     ['realm', 'My API, v2', 'My API, v2'],
+    ['acceptLegacyTokens', 'drf-authentify', 'drf-authentify'],
     ['contextMaxBytes', 2, 2],
     ['contextMaxBytes', 65_536, 65_536],
   ])('%s takes %j', (name, value, resolved) => {
@@ -236,6 +238,7 @@ const WRONG: [keyof AuthentifyOptions, unknown[]][] = [
   ],
   ['realm', ['', 'a"b', 'a\\b', 'a\nb', 'a\r\nSet-Cookie: x', 'a\0', 'é', null, 7]],
   ['isUserActive', [null, true, 'active', {}]],
+  ['acceptLegacyTokens', [true, null, 'drf', 'DRF-authentify', '', {}]],
   ['contextMaxBytes', [0, -1, 1, 65_537, 100.5, Number.NaN, '4096', null]],
 ];
 
