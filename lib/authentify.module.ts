@@ -25,6 +25,7 @@ import type {
 import type { ResolvedOptions } from './options/resolved-options.js';
 import type { AbstractAuthToken, AnyAuthToken } from './tokens/entities/abstract-auth-token.js';
 import { PresentedTokens } from './tokens/presented-tokens.js';
+import { pruneJobProvider } from './tokens/prune-job.js';
 import { TokenIssuer } from './tokens/token-issuer.js';
 import { TokenLookup } from './tokens/token-lookup.js';
 import { TokenPairFactory } from './tokens/token-pair.js';
@@ -72,6 +73,7 @@ const PUBLIC_PROVIDERS = [
     ...PUBLIC_PROVIDERS,
     OwnApplication,
     PresentedTokens,
+    pruneJobProvider,
     ResponseHeaders,
     TokenIssuer,
     TokenLookup,

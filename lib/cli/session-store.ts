@@ -99,7 +99,9 @@ function startModule(
     useFactory: () => dataSource.options,
     dataSourceFactory: () => Promise.resolve(dataSource),
   });
-  @Module({ imports: [database, AuthentifyModule.forRoot({ ...options, tokenEntity })] })
+  // A command is over before anything would be due.
+  const sessions = AuthentifyModule.forRoot({ ...options, pruneSchedule: undefined, tokenEntity });
+  @Module({ imports: [database, sessions] })
   class CommandModule {}
   return NestFactory.createApplicationContext(CommandModule, { logger: false, abortOnError: false });
 }

@@ -61,6 +61,11 @@ export interface AuthentifyOptions<TUser = unknown, TToken = AbstractAuthToken<T
   refreshCookieName?: string | null;
   /** Keep ended rows for the record: `true` = for good, a duration = that long. Default `false` = delete them. */
   keepExpiredTokens?: boolean | Duration;
+  /**
+   * When to prune, as a cron expression or a `CronExpression`. Default: never, call `revokeExpiredTokens` yourself. Needs
+   * `ScheduleModule.forRoot()` of `@nestjs/schedule` in the app; all instances may have it.
+   */
+  pruneSchedule?: string;
   /** An unknown key of `contextObj` throws instead of giving `undefined`. Default `false`. */
   strictContextAccess?: boolean;
   /** Runs after a credential was accepted, before the guard returns; may replace user and token. */

@@ -20,6 +20,7 @@ export interface ResolvedOptions {
   readonly authCookieNames: readonly string[];
   readonly refreshCookieName: string | null;
   readonly keepExpiredTokens: boolean | Milliseconds;
+  readonly pruneSchedule: string | null;
   readonly strictContextAccess: boolean;
   readonly postAuthHandler: AuthHook | null;
   readonly postAutoRefreshHandler: AuthHook | null;

@@ -21,7 +21,12 @@ let ada: User;
 
 beforeAll(async () => {
   cli = await CommandLine.start({ options: { hashSecrets: HASH_SECRETS, keepExpiredTokens: true } });
-  await cli.useOptions({ hashSecrets: HASH_SECRETS, keepExpiredTokens: true, guardAllRoutes: true });
+  await cli.useOptions({
+    hashSecrets: HASH_SECRETS,
+    keepExpiredTokens: true,
+    pruneSchedule: '0 * * * *',
+    guardAllRoutes: true,
+  });
 });
 afterAll(() => cli.stop());
 beforeEach(async () => {
