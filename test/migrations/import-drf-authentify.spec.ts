@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { importDrfAuthentify, type ImportDrfAuthentifyOptions } from 'nestjs-authentify/migrations';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { send } from '../requests/client.js';
+import { GuardedController } from '../requests/controllers.js';
 import { type Setup, startApp, type TestApp } from '../support/app.js';
 import { User } from '../support/users.js';
 import { DrfAuthentify, type OldTokens } from './drf-authentify.js';
@@ -61,6 +63,25 @@ describe('a session imported from drf-authentify', () => {
       sessionExpiresAt: null,
     });
     expect(session!.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/);
+  });
+
+  it('is let in by header, by the old scheme too, and by the old cookie', async () => {
+    t = await startApp({
+      options: { acceptLegacyTokens: 'drf-authentify', authCookieNames: ['token'] },
+      controllers: [GuardedController],
+    });
+    drf = await DrfAuthentify.create(t.dataSource);
+    ada = await t.createUser();
+    const byHeader = await drf.login(ada.id, LIVE);
+    const byCookie = await drf.login(ada.id, { ...LIVE, authType: 'cookie' });
+    await runImport();
+
+    const get = async (headers: Record<string, string>) => (await send(`${t.url}/guarded/either`, { headers })).status;
+    expect(await get({ Authorization: `Bearer ${byHeader.access}` })).toBe(200);
+    expect(await get({ Authorization: `token ${byHeader.access}` })).toBe(200);
+    expect(await get({ Cookie: `token=${byCookie.access}` })).toBe(200);
+    expect(await get({ Cookie: `token=${byHeader.access}` })).toBe(401);
+    expect(await get({ Authorization: `Bearer ${byHeader.refresh}` })).toBe(401);
   });
 
   it('is found in one statement, and a token of no known shape in none', async () => {

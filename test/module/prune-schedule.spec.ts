@@ -35,10 +35,8 @@ describe('pruneSchedule', () => {
 
     expect((await sessions.find()).map(({ id }) => id)).toEqual([live.token.id]);
     // A job of one must not outlive the data source of the other.
-    other.app
-      .get(SchedulerRegistry)
-      .getCronJobs()
-      .forEach((job) => void job.stop());
+    const jobs = [...other.app.get(SchedulerRegistry).getCronJobs().values()];
+    await Promise.all(jobs.map((job) => job.stop()));
   });
 
   it('is a cron job like the app’s own, under a name, and none without the option', async () => {
