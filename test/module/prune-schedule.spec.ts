@@ -36,7 +36,8 @@ describe('pruneSchedule', () => {
     expect((await sessions.find()).map(({ id }) => id)).toEqual([live.token.id]);
     // A job of one must not outlive the data source of the other.
     const jobs = [...other.app.get(SchedulerRegistry).getCronJobs().values()];
-    await Promise.all(jobs.map((job) => job.stop()));
+    for (const job of jobs) void job.stop();
+    await vi.waitUntil(() => jobs.every((job) => !job.isCallbackRunning));
   });
 
   it('is a cron job like the app’s own, under a name, and none without the option', async () => {
