@@ -31,7 +31,12 @@ async function databases(): Promise<string[]> {
   return found;
 }
 
-const alias = { 'nestjs-authentify': fileURLToPath(new URL('lib/index.ts', import.meta.url)) };
+const source = (path: string) => fileURLToPath(new URL(`lib/${path}`, import.meta.url));
+/** The package by its names, from its sources; the first that fits decides. */
+const alias = {
+  'nestjs-authentify/migrations': source('migrations/index.ts'),
+  'nestjs-authentify': source('index.ts'),
+};
 const shared = {
   pool: 'forks' as const,
   setupFiles: ['test/support/setup.ts'],

@@ -12,9 +12,10 @@ const answer = execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pac
 const [packed] = Object.values(JSON.parse(answer));
 renameSync(join(WORK, packed.filename), join(WORK, 'packed.tgz'));
 
-const { files } = JSON.parse(readFileSync('package.json', 'utf8'));
+const { files, exports: exported } = JSON.parse(readFileSync('package.json', 'utf8'));
 const documents = ['package.json', 'README.md', 'LICENSE', ...files.filter((name) => name !== 'dist')];
-const required = ['dist/index.js', 'dist/index.d.ts', ...documents];
+const entries = Object.values(exported).flatMap((entry) => (typeof entry === 'string' ? [] : Object.values(entry)));
+const required = [...entries.map((path) => path.replace('./', '')), ...documents];
 const paths = packed.files.map(({ path }) => path);
 
 const missing = required.filter((path) => !paths.includes(path));

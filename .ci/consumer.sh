@@ -10,6 +10,9 @@ mkdir -p "$app/esm" "$app/cjs"
 node .ci/consumer/manifest.mjs "$peers" "$WORK/packed.tgz" >"$app/package.json"
 (cd "$app" && npm install --no-package-lock --loglevel=error)
 
+printf 'authentify '
+"$app/node_modules/.bin/authentify" --version
+
 for format in esm cjs; do
   cp .ci/consumer/app.ts .ci/consumer/tsconfig.json "$app/$format/"
   if [ "$format" = esm ]; then type=module; else type=commonjs; fi

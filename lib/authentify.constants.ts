@@ -7,6 +7,9 @@ export const AUTH_TOKEN_ENTITY = Symbol('AUTH_TOKEN_ENTITY');
 /** Injects the TypeORM data source the sessions live in. */
 export const AUTH_DATA_SOURCE = Symbol('AUTH_DATA_SOURCE');
 
+/** Injects the scheduled prune job, or `null` where there is none. */
+export const PRUNE_JOB = Symbol('PRUNE_JOB');
+
 /** Passport's name of the strategy that reads the `Authorization` header. */
 export const HEADER_STRATEGY = 'authentify-header';
 

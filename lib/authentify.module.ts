@@ -24,6 +24,8 @@ import type {
 } from './options/authentify-options.interface.js';
 import type { ResolvedOptions } from './options/resolved-options.js';
 import type { AbstractAuthToken, AnyAuthToken } from './tokens/entities/abstract-auth-token.js';
+import { PresentedTokens } from './tokens/presented-tokens.js';
+import { pruneJobProvider } from './tokens/prune-job.js';
 import { TokenIssuer } from './tokens/token-issuer.js';
 import { TokenLookup } from './tokens/token-lookup.js';
 import { TokenPairFactory } from './tokens/token-pair.js';
@@ -70,6 +72,8 @@ const PUBLIC_PROVIDERS = [
   providers: [
     ...PUBLIC_PROVIDERS,
     OwnApplication,
+    PresentedTokens,
+    pruneJobProvider,
     ResponseHeaders,
     TokenIssuer,
     TokenLookup,

@@ -4,6 +4,7 @@ import { Controller, Get, Module, UseGuards } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuthentifyModule, CurrentUser, HeaderAuthGuard, TokenService } from 'nestjs-authentify';
+import { createAuthTokens } from 'nestjs-authentify/migrations';
 import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
 
 @Entity('users')
@@ -30,7 +31,20 @@ class MeController {
 })
 class AppModule {}
 
+class CreateAuthTokens1767225600000 extends createAuthTokens({ userTable: 'users' }) {}
+
+async function migrate(): Promise<void> {
+  const migrations = [CreateAuthTokens1767225600000];
+  const dataSource = new DataSource({ type: 'sqljs', synchronize: true, entities: [User], migrations });
+  await dataSource.initialize();
+  await dataSource.runMigrations();
+  assert.equal(await dataSource.createQueryRunner().hasTable('auth_tokens'), true);
+  await dataSource.undoLastMigration();
+  await dataSource.destroy();
+}
+
 async function main(): Promise<void> {
+  await migrate();
   const app = await NestFactory.create(AppModule, { logger: ['error', 'warn'] });
   await app.listen(0, '127.0.0.1');
   const url = await app.getUrl();

@@ -61,6 +61,11 @@ export interface AuthentifyOptions<TUser = unknown, TToken = AbstractAuthToken<T
   refreshCookieName?: string | null;
   /** Keep ended rows for the record: `true` = for good, a duration = that long. Default `false` = delete them. */
   keepExpiredTokens?: boolean | Duration;
+  /**
+   * When to prune, as a cron expression or a `CronExpression`. Default: never, call `revokeExpiredTokens` yourself. Needs
+   * `ScheduleModule.forRoot()` of `@nestjs/schedule` in the app; all instances may have it.
+   */
+  pruneSchedule?: string;
   /** An unknown key of `contextObj` throws instead of giving `undefined`. Default `false`. */
   strictContextAccess?: boolean;
   /** Runs after a credential was accepted, before the guard returns; may replace user and token. */
@@ -82,6 +87,11 @@ export interface AuthentifyOptions<TUser = unknown, TToken = AbstractAuthToken<T
   realm?: string;
   /** Whether a user may act now; asked on verification and refresh. Default `user => user.isActive !== false`. */
   isUserActive?(user: TUser): boolean | Promise<boolean>;
+  /**
+   * Accept the tokens of imported sessions too, until these expire or are refreshed; see `importDrfAuthentify` in
+   * `nestjs-authentify/migrations`. Their digests have no key, so leave it out once the last one is over. Default: none.
+   */
+  acceptLegacyTokens?: 'drf-authentify';
   /** Largest context in bytes of JSON. Default 4096, at most 65536. */
   contextMaxBytes?: number;
   /**

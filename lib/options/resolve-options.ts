@@ -10,6 +10,9 @@ const HTTP_TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** What a quoted-string holds without escapes (RFC 9110 §5.6.4). */
 const REALM = /^[ !#-[\]-~]+$/;
 
+/** Five or six fields, or a preset such as @hourly; the rest is for the scheduler to judge. */
+const CRON = /^(?:@[a-z]+|\S+(?: +\S+){4,5})$/;
+
 const scheme = is.text(HTTP_TOKEN, 'must be HTTP tokens such as Bearer');
 const cookieName = is.text(HTTP_TOKEN, 'must be a cookie name: an HTTP token such as __Host-token');
 const secret: is.Check<string> = (value) => {
@@ -58,6 +61,7 @@ const OPTIONS: { readonly [Name in keyof ResolvedOptions]: is.Check<ResolvedOpti
   authCookieNames: is.optional(['__Host-token'], is.listOf(cookieName)),
   refreshCookieName: is.optional('__Host-refresh-token', is.nullable(cookieName)),
   keepExpiredTokens: is.optional(false, (value) => (typeof value === 'boolean' ? value : is.duration(value))),
+  pruneSchedule: is.absentOr(is.text(CRON, "must be a cron expression such as '0 * * * *'")),
   strictContextAccess: is.optional(false, is.flag),
   postAuthHandler: is.absentOr(is.hook),
   postAutoRefreshHandler: is.absentOr(is.hook),
@@ -70,6 +74,7 @@ const OPTIONS: { readonly [Name in keyof ResolvedOptions]: is.Check<ResolvedOpti
     (user: { isActive?: unknown }) => user.isActive !== false,
     is.callable as is.Check<ResolvedOptions['isUserActive']>,
   ),
+  acceptLegacyTokens: is.absentOr(is.oneOf('drf-authentify')),
   contextMaxBytes: is.optional(4096, is.wholeNumber(2, 65_536)),
   preparedStatements: is.optional(true, is.flag),
 };

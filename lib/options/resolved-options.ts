@@ -20,6 +20,7 @@ export interface ResolvedOptions {
   readonly authCookieNames: readonly string[];
   readonly refreshCookieName: string | null;
   readonly keepExpiredTokens: boolean | Milliseconds;
+  readonly pruneSchedule: string | null;
   readonly strictContextAccess: boolean;
   readonly postAuthHandler: AuthHook | null;
   readonly postAutoRefreshHandler: AuthHook | null;
@@ -29,6 +30,7 @@ export interface ResolvedOptions {
   readonly csrf: { readonly trustedOrigins: readonly string[]; readonly requireOrigin: boolean } | false;
   readonly realm: string;
   readonly isUserActive: (user: unknown) => boolean | Promise<boolean>;
+  readonly acceptLegacyTokens: 'drf-authentify' | null;
   readonly contextMaxBytes: number;
   readonly preparedStatements: boolean;
 }

@@ -10,6 +10,7 @@ const SECRET_BYTES = 32;
 /** Base62 digits of 256 bits, of a session's 128-bit family part, and of a CRC-32. */
 const SECRET_LENGTH = 43;
 const FAMILY_LENGTH = 22;
+export const FAMILY_BYTES = 16;
 const CHECKSUM_LENGTH = 6;
 
 /** 256 fresh random bits (R1). */
@@ -19,7 +20,12 @@ export function randomSecret(): Buffer {
 
 /** The part that all refresh tokens of one session share, from its first to its last. */
 export function randomFamily(): string {
-  return base62(randomBytes(16), FAMILY_LENGTH);
+  return encodeFamily(randomBytes(FAMILY_BYTES));
+}
+
+/** A family part from its 128 bits. */
+export function encodeFamily(bytes: Buffer): string {
+  return base62(bytes, FAMILY_LENGTH);
 }
 
 /**

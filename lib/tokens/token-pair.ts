@@ -15,7 +15,9 @@ export interface TokenPair {
 /** The rotation that a successor pair is derived for. */
 export interface Rotation {
   /** The refresh token that was exchanged. */
-  presented: string;
+  raw: string;
+  /** The family part that its successors carry. */
+  family: string;
   /** 32 random bytes of this rotation, in hex. */
   salt: string;
   /** The key the row's digests are made with. */
@@ -44,11 +46,10 @@ export class TokenPairFactory {
 
   /** The pair that follows a refresh token in its family; the same for everyone who holds that token (R32). */
   successor(rotation: Rotation): TokenPair & { refresh: string } {
-    const secret = (kind: TokenKind): Buffer =>
-      this.digester.successorSecret(rotation.presented, { ...rotation, kind });
+    const secret = (kind: TokenKind): Buffer => this.digester.successorSecret(rotation.raw, { ...rotation, kind });
     return {
       access: this.format.access(secret('access')),
-      refresh: this.format.refresh(this.format.familyOf(rotation.presented), secret('refresh')),
+      refresh: this.format.refresh(rotation.family, secret('refresh')),
     };
   }
 

@@ -15,6 +15,7 @@ import {
   pruneAtOf,
   readOverrides,
 } from './lifetimes.js';
+import { PresentedTokens, type PresentedRefreshToken } from './presented-tokens.js';
 import { judge, rotatedDeadlines } from './rotation.js';
 import { refusalOf } from './token-checks.js';
 import { type HashSecret, sameDigest } from './token-digester.js';
@@ -31,7 +32,7 @@ export interface RefreshTokenOptions extends LifetimeOverrides {
 
 /** One refresh, from its start to its end. */
 interface Refresh {
-  presented: string;
+  presented: PresentedRefreshToken;
   authType: AuthType | undefined;
   overrides: Partial<Lifetimes>;
   /** Read when the call starts (R28); only `rotatedAt` is later. */
@@ -50,15 +51,17 @@ export class TokenRefresher<TToken extends AnyAuthToken = AbstractAuthToken> {
     private readonly lookup: TokenLookup<TToken>,
     private readonly tokens: TokenRepository<TToken>,
     private readonly pairs: TokenPairFactory,
+    private readonly presentedTokens: PresentedTokens,
     private readonly events: AuthentifyEvents,
   ) {}
 
-  async refresh(presented: unknown, options: RefreshTokenOptions = {}): Promise<IssuedTokens<TToken> | null> {
+  async refresh(raw: unknown, options: RefreshTokenOptions = {}): Promise<IssuedTokens<TToken> | null> {
     const now = Date.now();
-    if (typeof presented !== 'string') throw new TypeError('A refresh token must be a string');
+    if (typeof raw !== 'string') throw new TypeError('A refresh token must be a string');
     const overrides = readRefreshOverrides(options);
+    const presented = this.presentedTokens.refresh(raw);
+    if (!presented) return this.reject('malformed', options);
     const call: Refresh = { presented, authType: options.authType, overrides, now };
-    if (!this.pairs.format.isWellFormed('refresh', presented)) return this.reject('malformed', call);
 
     let wasCurrent = false;
     for (let attempt = 1; attempt <= TRIES; attempt += 1) {
@@ -67,7 +70,7 @@ export class TokenRefresher<TToken extends AnyAuthToken = AbstractAuthToken> {
       const refusal = await this.refusalOf(stored.token, call);
       if (refusal) return this.reject(refusal, call, stored.token);
 
-      const presentedDigest = this.pairs.digester.digest(presented, stored.key);
+      const presentedDigest = this.pairs.digester.digest(raw, stored.key);
       if (sameDigest(presentedDigest, stored.digests.refreshTokenHash)) {
         const rotated = await this.rotate(stored, presentedDigest, call);
         if (rotated) return rotated;
@@ -83,9 +86,8 @@ export class TokenRefresher<TToken extends AnyAuthToken = AbstractAuthToken> {
   }
 
   private async find({ presented }: Refresh): Promise<(StoredToken<TToken> & { key: HashSecret }) | null> {
-    const family = this.pairs.format.familyOf(presented);
-    const stored = await this.lookup.byFamily(this.pairs.digester.candidates(family));
-    const key = stored ? this.pairs.digester.keyOf(family, stored.digests.refreshFamilyHash ?? '') : undefined;
+    const stored = await this.lookup.byFamily(presented.familyDigests);
+    const key = stored ? presented.keyOf(stored.digests.refreshFamilyHash ?? '') : undefined;
     return stored && key !== undefined ? { ...stored, key } : null;
   }
 
@@ -102,13 +104,13 @@ export class TokenRefresher<TToken extends AnyAuthToken = AbstractAuthToken> {
   ): Promise<IssuedTokens<TToken> | null> {
     const key = this.pairs.digester.signingKey;
     const salt = randomBytes(32).toString('hex');
-    const pair = this.pairs.successor({ presented, salt, key, sessionId: token.id });
+    const pair = this.pairs.successor({ ...presented, salt, key, sessionId: token.id });
     const deadlines = rotatedDeadlines(token, now, overrides);
     const current = { id: token.id, digest: presentedDigest, now };
 
     const rotatedAt = await this.tokens.rotate(current, {
       ...this.pairs.digestsOf(pair, key),
-      previousRefreshTokenHash: this.pairs.digester.digest(presented, key),
+      previousRefreshTokenHash: this.pairs.digester.digest(presented.raw, key),
       rotationSalt: salt,
       ...deadlines,
       pruneAt: pruneAtOf(deadlines),
@@ -123,7 +125,7 @@ export class TokenRefresher<TToken extends AnyAuthToken = AbstractAuthToken> {
     const { token, digests, key } = stored;
     const salt = digests.rotationSalt;
     if (salt === null) return this.reject('overtaken', call, token);
-    const pair = this.pairs.successor({ presented: call.presented, salt, key, sessionId: token.id });
+    const pair = this.pairs.successor({ ...call.presented, salt, key, sessionId: token.id });
     const derived = this.pairs.digestsOf(pair, key);
     if (!sameDigest(derived.refreshTokenHash ?? '', digests.refreshTokenHash))
       return this.reject('overtaken', call, token);
@@ -145,7 +147,7 @@ export class TokenRefresher<TToken extends AnyAuthToken = AbstractAuthToken> {
     this.events.emit({ type, sessionId: token.id, userId: token.userId, authType: token.authType });
   }
 
-  private reject(reason: RejectionReason, { authType }: Refresh, token?: TToken): null {
+  private reject(reason: RejectionReason, { authType }: RefreshTokenOptions, token?: TToken): null {
     this.events.reject(reason, authType, token);
     return null;
   }

@@ -5,6 +5,7 @@ import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.err
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
 import { type Deadlines, pruneAtOf } from './lifetimes.js';
+import { PresentedTokens } from './presented-tokens.js';
 import type { SlidColumns } from './session-columns.js';
 import { dueSlide } from './sliding-expiry.js';
 import { TokenPairFactory } from './token-pair.js';
@@ -30,6 +31,7 @@ export class TokenSlider<TToken extends AnyAuthToken = AbstractAuthToken> {
     private readonly tokens: TokenRepository<TToken>,
     private readonly verifier: TokenVerifier<TToken>,
     private readonly pairs: TokenPairFactory,
+    private readonly presented: PresentedTokens,
     private readonly events: AuthentifyEvents,
   ) {}
 
@@ -77,7 +79,7 @@ export class TokenSlider<TToken extends AnyAuthToken = AbstractAuthToken> {
     if (token.rotatedAt && now - token.rotatedAt.getTime() >= this.options.refreshGracePeriod)
       columns.rotationSalt = null;
 
-    if (await this.tokens.slide(token, this.pairs.digester.candidates(rawToken), now, columns)) {
+    if (await this.tokens.slide(token, this.presented.accessDigests(rawToken) ?? [], now, columns)) {
       this.events.emit({ type: 'slid', sessionId: token.id, userId: token.userId, authType: token.authType });
       return deadlines;
     }

@@ -5,9 +5,9 @@ import type { RejectionReason } from '../events/authentify-event.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AuthType } from './auth-type.js';
 import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
+import { PresentedTokens } from './presented-tokens.js';
 import { refusalOf } from './token-checks.js';
 import { TokenLookup } from './token-lookup.js';
-import { TokenPairFactory } from './token-pair.js';
 
 /** Verifies access tokens: one look-up, no write (R16, R17, R22). */
 @Injectable()
@@ -15,16 +15,17 @@ export class TokenVerifier<TToken extends AnyAuthToken = AbstractAuthToken> {
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
     private readonly lookup: TokenLookup<TToken>,
-    private readonly pairs: TokenPairFactory,
+    private readonly presented: PresentedTokens,
     private readonly events: AuthentifyEvents,
   ) {}
 
   /** The live session of an access token with its user, or `null`. */
   async verify(rawToken: unknown, authType?: AuthType): Promise<TToken | null> {
     const now = Date.now();
-    if (!this.pairs.format.isWellFormed('access', rawToken)) return this.reject('malformed', authType);
+    const digests = this.presented.accessDigests(rawToken);
+    if (!digests) return this.reject('malformed', authType);
 
-    const token = await this.lookup.byAccessToken(this.pairs.digester.candidates(rawToken));
+    const token = await this.lookup.byAccessToken(digests);
     if (!token) return this.reject('unknown', authType);
 
     const refusal = await refusalOf(token, { now, authType, deadline: token.expiresAt }, this.options);

@@ -1,17 +1,14 @@
-import { type ChildProcess, execFile, fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { promisify } from 'node:util';
+import { fileURLToPath } from 'node:url';
 import type { AuthentifyOptions } from 'nestjs-authentify';
 import type { TestApp } from '../support/app.js';
+import { type CompiledLibrary, compileLibrary } from '../support/compiled.js';
 import { DATABASE } from '../support/database.js';
 import type { User } from '../support/users.js';
 import { tally } from './outcomes.js';
 import type { Place } from './places.js';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const WORKER = fileURLToPath(new URL('worker.mjs', import.meta.url));
 
 /** A pair as it comes through the channel. */
@@ -49,22 +46,15 @@ export interface ServerProcess {
 export class ServerProcesses {
   private readonly processes = new Set<ChildProcess>();
 
-  private constructor(private readonly build: string) {}
+  private constructor(private readonly build: CompiledLibrary) {}
 
   static async compile(): Promise<ServerProcesses> {
-    // Below the repository, so that the compiled library finds its dependencies.
-    await mkdir(join(ROOT, 'build'), { recursive: true });
-    const build = await mkdtemp(join(ROOT, 'build/concurrency-'));
-    const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
-    const flags = ['-p', 'tsconfig.build.json', '--outDir', build, '--declaration', 'false'];
-    await promisify(execFile)(process.execPath, [tsc, ...flags], { cwd: ROOT });
-    return new ServerProcesses(build);
+    return new ServerProcesses(await compileLibrary());
   }
 
   /** @param apps the options of each app it runs; the first is meant where an action names none. */
   async start(t: TestApp, place: Place, apps: Record<string, PlainOptions>): Promise<ServerProcess> {
-    const library = pathToFileURL(join(this.build, 'index.js')).href;
-    const settings = JSON.stringify({ library, dataSource: reach(t, place), apps });
+    const settings = JSON.stringify({ library: this.build.url, dataSource: reach(t, place), apps });
     const node = fork(WORKER, [settings], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv: [] });
     this.processes.add(node);
     const died = once(node, 'exit').then((): never => {
@@ -126,7 +116,7 @@ export class ServerProcesses {
 
   async close(): Promise<void> {
     await this.stop();
-    await rm(this.build, { recursive: true });
+    await this.build.remove();
   }
 }
 

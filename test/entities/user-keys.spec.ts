@@ -9,55 +9,12 @@ import {
   TokenService,
   type UserId,
 } from 'nestjs-authentify';
-import {
-  Column,
-  DataSource,
-  Entity,
-  PrimaryColumn,
-  PrimaryGeneratedColumn,
-  type Repository,
-  type Table,
-  type TableColumn,
-} from 'typeorm';
+import { Column, DataSource, Entity, PrimaryColumn, type Repository, type Table, type TableColumn } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createDatabase, DATABASE, type TestDatabase } from '../support/database.js';
+import { BIG, BigintUser, IntUser, type Keyed, KEYS, UuidUser, VarcharUser } from '../support/keyed-users.js';
 
 const NOW = Date.UTC(2026, 0, 15, 12);
-
-interface Keyed {
-  id: UserId;
-}
-
-@Entity('users')
-class IntUser {
-  @PrimaryGeneratedColumn({ type: 'int' })
-  id!: number;
-}
-
-@Entity('users')
-class UnsignedUser {
-  // Only MariaDB has unsigned integers; elsewhere this is an int again.
-  @PrimaryGeneratedColumn({ type: 'int', unsigned: true })
-  id!: number;
-}
-
-@Entity('users')
-class UuidUser {
-  @PrimaryGeneratedColumn('uuid')
-  id!: string;
-}
-
-@Entity('users')
-class BigintUser {
-  @PrimaryColumn({ type: 'bigint' })
-  id!: string;
-}
-
-@Entity('users')
-class VarcharUser {
-  @PrimaryColumn({ type: 'varchar', length: 77 })
-  id!: string;
-}
 
 @Entity('users')
 class RenamedUser {
@@ -67,17 +24,6 @@ class RenamedUser {
   @Column({ type: 'int', default: 0 })
   id!: number;
 }
-
-/** Beyond what a double holds, where the driver can carry it. */
-const BIG = DATABASE === 'sqljs' ? '4503599627370497' : '9007199254740993';
-
-const KEYS: [string, Type<Keyed>, () => Partial<Keyed>[]][] = [
-  ['int', IntUser, () => [{}, {}]],
-  ['unsigned int', UnsignedUser, () => [{}, {}]],
-  ['uuid', UuidUser, () => [{}, {}]],
-  ['bigint', BigintUser, () => [{ id: BIG }, { id: String(BigInt(BIG) + 1n) }]],
-  ['varchar', VarcharUser, () => [{ id: 'Ünï \'quoted\' "name" \\ % 🙂' }, { id: '0' }]],
-];
 
 interface Fixture<TUser extends object> {
   app: TestingModule;

@@ -1,17 +1,14 @@
-import { type ChildProcess, execFile, fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { promisify } from 'node:util';
+import { fileURLToPath } from 'node:url';
 import type { AuthentifyOptions, IssuedTokens } from 'nestjs-authentify';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startApp, type TestApp } from '../support/app.js';
+import { type CompiledLibrary, compileLibrary } from '../support/compiled.js';
 import type { User } from '../support/users.js';
 import { directOptions, eventsOf, IS_SERVER } from './faults.js';
 import { DatabaseProxy, type Moment, type Stop, type Trap } from './proxy.js';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const WORKER = fileURLToPath(new URL('worker.mjs', import.meta.url));
 const READ = /SELECT .*auth_tokens/s;
 const INSERT = /INSERT INTO .*auth_tokens/s;
@@ -27,24 +24,19 @@ interface Pair {
 const FATES = ['lost', 'delivered'] as const;
 
 describe.skipIf(!IS_SERVER)('a process killed with -9', () => {
-  let build: string;
+  let build: CompiledLibrary;
   let proxy: DatabaseProxy;
   let t: TestApp;
   let user: User;
   const workers = new Set<ChildProcess>();
 
   beforeAll(async () => {
-    // Below the repository, so that the compiled library finds its dependencies.
-    await mkdir(join(ROOT, 'build'), { recursive: true });
-    build = await mkdtemp(join(ROOT, 'build/faults-'));
-    const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
-    const flags = ['-p', 'tsconfig.build.json', '--outDir', build, '--declaration', 'false'];
-    await promisify(execFile)(process.execPath, [tsc, ...flags], { cwd: ROOT });
+    build = await compileLibrary();
     proxy = await DatabaseProxy.start();
   });
   afterAll(async () => {
     await proxy.close();
-    await rm(build, { recursive: true });
+    await build.remove();
   });
 
   const start = async (options: AuthentifyOptions<User> = {}): Promise<void> => {
@@ -65,8 +57,7 @@ describe.skipIf(!IS_SERVER)('a process killed with -9', () => {
     const answers: Pair[] = [];
     worker.on('message', (answer) => answers.push(answer as Pair));
     const database = { ...directOptions(t.dataSource), port: proxy.port };
-    const library = pathToFileURL(join(build, 'index.js')).href;
-    worker.send({ library, database, options, work, user: user.id, refreshToken });
+    worker.send({ library: build.url, database, options, work, user: user.id, refreshToken });
     return { worker, answers };
   }
 

@@ -1,10 +1,6 @@
-import { type ChildProcess, execFile, fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { promisify } from 'node:util';
+import { fileURLToPath } from 'node:url';
 import { Controller, Get, Req, UseGuards, UseInterceptors } from '@nestjs/common';
 import * as fc from 'fast-check';
 import {
@@ -18,6 +14,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { TokenSlider } from '../../lib/tokens/token-slider.js';
 import { bearer, send } from '../requests/client.js';
 import { startApp, type TestApp } from '../support/app.js';
+import { compileLibrary } from '../support/compiled.js';
 import { DATABASE } from '../support/database.js';
 import type { User } from '../support/users.js';
 
@@ -189,7 +186,6 @@ interface Plain {
 type Method = 'generateHeaderToken' | 'verifyToken' | 'refreshToken';
 type Call = (zone: string, instant: number, method: Method, argument: unknown) => Promise<Plain | null>;
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const ZONES = ['America/New_York', 'Pacific/Kiritimati', 'Australia/Lord_Howe', 'Asia/Kolkata'];
 const LIFETIMES = { tokenTtl: '1h', refreshTokenTtl: '2h', sessionMaxTtl: '3h' } satisfies AuthentifyOptions<User>;
 
@@ -201,17 +197,14 @@ const offsetOf = (zone: string, instant: number): number => {
 
 /** Nodes of their own on one server database, one per zone, running what would be published. */
 async function nodesOf(t: TestApp): Promise<{ call: Call; stop(): Promise<void> }> {
-  await mkdir(join(ROOT, 'build'), { recursive: true });
-  const library = await mkdtemp(join(ROOT, 'build', 'zones-'));
-  const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
-  await promisify(execFile)(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', library], { cwd: ROOT });
+  const library = await compileLibrary();
 
   const { type, host, port, username, database, schema } = t.dataSource.options as unknown as Record<string, unknown>;
   const dataSource = JSON.stringify({ type, host, port, username, database, schema, extra: { max: 2 } });
   const script = fileURLToPath(new URL('zone-node.mjs', import.meta.url));
   const nodes = new Map<string, ChildProcess>();
   for (const zone of ZONES) {
-    const args = [pathToFileURL(join(library, 'index.js')).href, dataSource, JSON.stringify(LIFETIMES)];
+    const args = [library.url, dataSource, JSON.stringify(LIFETIMES)];
     nodes.set(zone, fork(script, args, { env: { ...process.env, TZ: zone }, execArgv: [] }));
   }
   await Promise.all([...nodes.values()].map((node) => once(node, 'message')));
@@ -232,7 +225,7 @@ async function nodesOf(t: TestApp): Promise<{ call: Call; stop(): Promise<void> 
           await gone;
         }),
       );
-      await rm(library, { recursive: true });
+      await library.remove();
     },
   };
 }

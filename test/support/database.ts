@@ -1,4 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import libsql from 'libsql';
 import {
   AbstractLogger,
   DataSource,
@@ -72,6 +76,16 @@ export async function createDatabase(): Promise<TestDatabase> {
     };
   }
   return { options: { type: 'sqljs' }, drop: async () => {} };
+}
+
+/** As `createDatabase`, for several processes at once: instead of memory, SQLite uses a file. */
+export async function createSharedDatabase(): Promise<TestDatabase> {
+  if (DATABASE !== 'sqljs') return createDatabase();
+  const directory = await mkdtemp(join(tmpdir(), 'authentify-'));
+  return {
+    options: { type: 'better-sqlite3', driver: libsql, database: join(directory, 'test.db') },
+    drop: () => rm(directory, { recursive: true }),
+  };
 }
 
 async function administer(server: DataSourceOptions, sql: string): Promise<void> {

@@ -9,7 +9,13 @@ const manifest = JSON.parse(read('package.json')) as Record<string, Record<strin
 
 describe('R68: the package', () => {
   it('has few runtime dependencies, each reviewed', () => {
-    expect(Object.keys(manifest.dependencies!).toSorted()).toEqual(['cookie', 'ms', 'passport-custom', 'uuid']);
+    expect(Object.keys(manifest.dependencies!).toSorted()).toEqual([
+      'commander',
+      'cookie',
+      'ms',
+      'passport-custom',
+      'uuid',
+    ]);
   });
 
   it('runs nothing when it is installed', () => {
@@ -19,6 +25,14 @@ describe('R68: the package', () => {
   it('ships what it names and nothing else', () => {
     expect(manifest.files).toEqual(['dist', 'CHANGELOG.md', 'SECURITY.md']);
     expect(existsSync(join(ROOT, 'package-lock.json'))).toBe(true);
+  });
+
+  it('loads what reads command lines for the command line only', () => {
+    const files = readdirSync(join(ROOT, 'lib'), { recursive: true, encoding: 'utf8' });
+    const others = files.filter((name) => name.endsWith('.ts') && !name.startsWith('cli/'));
+    expect(others.filter((name) => /'commander'|\/cli\//.test(read(join('lib', name))))).toEqual([]);
+    expect(manifest.bin).toEqual({ authentify: 'dist/cli/main.js' });
+    expect(read('lib/cli/main.ts')).toMatch(/^#!\/usr\/bin\/env node\n/);
   });
 
   it('imports no package that it does not declare', () => {

@@ -47,6 +47,7 @@ describe('options left out', () => {
       authCookieNames: ['__Host-token'],
       refreshCookieName: '__Host-refresh-token',
       keepExpiredTokens: false,
+      pruneSchedule: null,
       strictContextAccess: false,
       postAuthHandler: null,
       postAutoRefreshHandler: null,
@@ -55,6 +56,7 @@ describe('options left out', () => {
       cookie: { secure: true, httpOnly: true, sameSite: 'lax', path: '/' },
       csrf: { trustedOrigins: [], requireOrigin: false },
       realm: 'api',
+      acceptLegacyTokens: null,
       contextMaxBytes: 4096,
       preparedStatements: true,
     });
@@ -143,6 +145,8 @@ describe('options given rightly', () => {
     ['csrf', false, false],
     ['csrf', { requireOrigin: true }, { trustedOrigins: [], requireOrigin: true }],
     ['realm', 'My API, v2', 'My API, v2'],
+    ['pruneSchedule', '0 * * * *', '0 * * * *'],
+    ['acceptLegacyTokens', 'drf-authentify', 'drf-authentify'],
     ['contextMaxBytes', 2, 2],
     ['contextMaxBytes', 65_536, 65_536],
   ])('%s takes %j', (name, value, resolved) => {
@@ -242,6 +246,8 @@ const WRONG: [keyof AuthentifyOptions, unknown[]][] = [
   ],
   ['realm', ['', 'a"b', 'a\\b', 'a\nb', 'a\r\nSet-Cookie: x', 'a\0', 'é', null, 7]],
   ['isUserActive', [null, true, 'active', {}]],
+  ['pruneSchedule', ['', ' ', 'hourly', '* * *', '* * * * * * *', 60, true, null, {}]],
+  ['acceptLegacyTokens', [true, null, 'drf', 'DRF-authentify', '', {}]],
   ['contextMaxBytes', [0, -1, 1, 65_537, 100.5, Number.NaN, '4096', null]],
 ];
 

@@ -1,0 +1,56 @@
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { type DataSource, InstanceChecker } from 'typeorm';
+import { EXTRA_NAMES } from '../authentify.module-definition.js';
+import { UsageError } from './failure.js';
+
+/** The app's data source, from the file that TypeORM's own command line takes. */
+export async function loadDataSource(file: string): Promise<DataSource> {
+  const found = new Set(await Promise.all(await exportsOf(file)));
+  const dataSources = [...found].filter((value) => InstanceChecker.isDataSource(value));
+  const [dataSource] = dataSources;
+  if (dataSources.length !== 1 || !dataSource) {
+    throw new UsageError(`${file} must export one DataSource; it exports ${dataSources.length}`);
+  }
+  return dataSource;
+}
+
+/** The app's options: an object, or a function that gives it, as the default or only export. Extras are left out. */
+export async function loadOptions(file: string): Promise<Record<string, unknown>> {
+  const [first, ...others] = await exportsOf(file);
+  const options: unknown = typeof first === 'function' ? await (first as () => unknown)() : await first;
+  if (others.length > 0 || typeof options !== 'object' || options === null) {
+    throw new UsageError(`${file} must export the options of AuthentifyModule, or a function that gives them, alone`);
+  }
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !EXTRA_NAMES.includes(name)));
+}
+
+/** What a module exports, each value once: the default export alone where there is one. */
+async function exportsOf(file: string): Promise<unknown[]> {
+  const module = await importFile(file);
+  const main = module.default;
+  // A compiled CommonJS module is its own default export.
+  const compiled = typeof main === 'object' && main !== null && '__esModule' in main;
+  if (compiled) return valuesOf(main);
+  return valuesOf(module);
+}
+
+function valuesOf(module: Record<string, unknown>): unknown[] {
+  return module.default === undefined ? [...new Set(Object.values(module))] : [module.default];
+}
+
+async function importFile(file: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
+  } catch (error) {
+    throw new UsageError(`${file} cannot be loaded: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** Node's own words; those of the app's code might hold what it was configured with. */
+function reasonOf(error: unknown): string {
+  const { name, message, code } = error as Error & { code?: unknown };
+  const isNodes =
+    error instanceof SyntaxError || (typeof code === 'string' && /^(?:ERR_)?MODULE_NOT_FOUND$/.test(code));
+  return isNodes ? message : `it throws ${name}`;
+}

@@ -1,0 +1,47 @@
+import type { SelectQueryBuilder } from 'typeorm';
+import { runStatement } from '../../tokens/database-errors.js';
+import type { AbstractAuthToken } from '../../tokens/entities/abstract-auth-token.js';
+import { columns, print } from '../output.js';
+import { CONDITIONS, type SessionState, stateOf } from '../session-state.js';
+import { type AppFlags, type SessionStore, withSessionStore } from '../session-store.js';
+
+export interface ListFlags extends AppFlags {
+  user?: string;
+  state?: SessionState;
+  limit: number;
+  after?: string;
+}
+
+const HEADINGS = ['ID', 'USER', 'TYPE', 'STATE', 'CREATED', 'LAST REFRESHED', 'EXPIRES', 'REFRESH UNTIL'];
+
+/** `authentify list`: a page of sessions, newest first; the next one goes on after its last id. */
+export async function list(flags: ListFlags): Promise<void> {
+  await withSessionStore(flags, async (store) => {
+    const now = Date.now();
+    const sessions = await runStatement(() => pageOf(store, flags, now).getMany());
+    const shown = sessions.map((token) => viewOf(token, now));
+    print({ json: shown, text: columns([HEADINGS, ...shown.map(lineOf)]) }, flags);
+  });
+}
+
+function pageOf(store: SessionStore, flags: ListFlags, now: number): SelectQueryBuilder<AbstractAuthToken> {
+  const page = flags.user === undefined ? store.rows.createQueryBuilder('token') : store.repository.forUser(flags.user);
+  if (flags.state) page.andWhere(CONDITIONS[flags.state], { now });
+  if (flags.after !== undefined) page.andWhere('token.id < :after', { after: flags.after });
+  return page.addSelect('token.pruneAt').orderBy('token.id', 'DESC').limit(flags.limit);
+}
+
+type SessionView = ReturnType<typeof viewOf>;
+
+/** What there is to know of a session; columns of the app's own stay its own. */
+function viewOf(token: AbstractAuthToken, now: number) {
+  const { id, userId, authType, context, createdAt, lastRefreshedAt, expiresAt, refreshUntil } = token;
+  const { sessionExpiresAt, revokedAt, revokedReason } = token;
+  const deadlines = { createdAt, lastRefreshedAt, expiresAt, refreshUntil, sessionExpiresAt };
+  return { id, userId, authType, state: stateOf(token, now), context, ...deadlines, revokedAt, revokedReason };
+}
+
+function lineOf({ id, userId, authType, state, ...session }: SessionView): string[] {
+  const instants = [session.createdAt, session.lastRefreshedAt, session.expiresAt, session.refreshUntil];
+  return [id, String(userId), authType, state, ...instants.map((instant) => instant?.toISOString() ?? '–')];
+}

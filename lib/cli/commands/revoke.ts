@@ -1,0 +1,19 @@
+import { UsageError } from '../failure.js';
+import { count, print } from '../output.js';
+import { type AppFlags, withSessionStore } from '../session-store.js';
+
+export interface RevokeFlags extends AppFlags {
+  id?: string;
+  user?: string;
+}
+
+/** `authentify revoke`: ends one session or all of a user; what has ended already is no failure. */
+export async function revoke(flags: RevokeFlags): Promise<void> {
+  const { id, user } = flags;
+  if ((id === undefined) === (user === undefined)) throw new UsageError('Give either --id or --user');
+  await withSessionStore(flags, async ({ tokens }) => {
+    const ended =
+      user === undefined ? await tokens.revokeToken({ id: id ?? '' }) : await tokens.revokeAllUserTokens(user);
+    print({ json: { ended }, text: `Ended ${count(ended, 'session')}` }, flags);
+  });
+}

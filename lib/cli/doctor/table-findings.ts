@@ -1,0 +1,76 @@
+import type { EntityMetadata, QueryRunner, Table } from 'typeorm';
+import { dueOf } from '../commands/prune.js';
+import type { SessionStore } from '../session-store.js';
+import type { Finding } from './finding.js';
+import { unusedIndexes } from './index-use.js';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const MIGRATE = 'write and run a migration (typeorm migration:generate)';
+
+/** Where the table is not what the entity describes, where its indexes are of no use, and what lies about in it. */
+export async function tableFindings(store: SessionStore): Promise<Finding[]> {
+  const { dataSource, rows } = store;
+  const { metadata } = rows;
+  const queryRunner = dataSource.createQueryRunner();
+  try {
+    const table = await queryRunner.getTable(metadata.tablePath);
+    if (!table) return [{ subject: metadata.tableName, problem: 'is no table of this database', remedy: MIGRATE }];
+    const missing = [...missingColumns(table, metadata), ...missingIndexes(table, metadata), ...missingOwner(table)];
+    if (missing.length > 0) return missing;
+    return [...(await idleIndexes(queryRunner, store)), ...(await overdue(rows))];
+  } finally {
+    await queryRunner.release();
+  }
+}
+
+function missingColumns(table: Table, { columns }: EntityMetadata): Finding[] {
+  const missing = columns.filter(({ databaseName }) => !table.findColumnByName(databaseName));
+  return missing.map(({ databaseName }) => ({
+    subject: databaseName,
+    problem: 'is a column the table lacks',
+    remedy: MIGRATE,
+  }));
+}
+
+function missingIndexes(table: Table, { indices }: EntityMetadata): Finding[] {
+  const has = (columns: string, isUnique: boolean): boolean =>
+    [...table.indices, ...table.uniques.map(({ columnNames }) => ({ columnNames, isUnique: true }))].some(
+      (index) => index.columnNames.join() === columns && index.isUnique === isUnique,
+    );
+  return indices.flatMap(({ columns, isUnique }) => {
+    const names = columns.map(({ databaseName }) => databaseName).join();
+    if (has(names, isUnique)) return [];
+    return [{ subject: names, problem: `lacks its ${isUnique ? 'unique ' : ''}index`, remedy: MIGRATE }];
+  });
+}
+
+/** Without it the sessions of a deleted user stay, and whoever gets that key next inherits them (R51). */
+function missingOwner({ foreignKeys }: Table): Finding[] {
+  const owner = foreignKeys.find(({ columnNames }) => columnNames.join() === 'user_id');
+  if (owner?.onDelete === 'CASCADE') return [];
+  return [
+    { subject: 'user_id', problem: 'is no foreign key with ON DELETE CASCADE', remedy: MIGRATE, source: 'ASVS 7.4.2' },
+  ];
+}
+
+async function idleIndexes(queryRunner: QueryRunner, store: SessionStore): Promise<Finding[]> {
+  const unused = await unusedIndexes(queryRunner, store);
+  return unused.map((subject) => ({
+    subject,
+    problem: 'has an index that the database does not use',
+    remedy: 'rebuild it, and see that the column has the type of the entity',
+  }));
+}
+
+async function overdue(rows: SessionStore['rows']): Promise<Finding[]> {
+  const due = await dueOf(rows, new Date(Date.now() - DAY_MS));
+  if (due === 0) return [];
+  return [
+    {
+      subject: rows.metadata.tableName,
+      problem: `holds ${due} sessions that could have been pruned a day ago`,
+      remedy: 'set pruneSchedule, or run authentify prune every hour',
+      source: 'ASVS 14.2.7',
+    },
+  ];
+}

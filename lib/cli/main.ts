@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+import 'reflect-metadata';
+import { failureOf } from './failure.js';
+import { createProgram } from './program.js';
+
+/** Runs the command line; whatever goes wrong becomes one line and an exit code. */
+async function main(): Promise<void> {
+  try {
+    await createProgram().parseAsync();
+  } catch (error) {
+    const { message, exitCode } = failureOf(error);
+    if (message) process.stderr.write(`${message}\n`);
+    process.exitCode = exitCode;
+  }
+}
+
+// No top-level await: a CommonJS app may load what this shares with the library.
+void main();

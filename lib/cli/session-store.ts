@@ -1,0 +1,107 @@
+import { type INestApplicationContext, Module, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { type DataSource, type EntityMetadata, type Repository, TypeORMError } from 'typeorm';
+import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
+import { AuthentifyModule } from '../authentify.module.js';
+import type { ResolvedOptions } from '../options/resolved-options.js';
+import { AbstractAuthToken } from '../tokens/entities/abstract-auth-token.js';
+import { TokenRepository } from '../tokens/token.repository.js';
+import { TokenService } from '../tokens/token.service.js';
+import { loadDataSource, loadOptions } from './app-files.js';
+import { ConnectionError, UsageError } from './failure.js';
+
+/** Which app a command is about, and what it prints. */
+export interface AppFlags {
+  dataSource: string;
+  options?: string;
+  defaultOptions?: boolean;
+  entity?: string;
+  json?: boolean;
+}
+
+/** The app's sessions, as its own code would reach them. */
+export interface SessionStore {
+  dataSource: DataSource;
+  options: ResolvedOptions;
+  tokens: TokenService;
+  repository: TokenRepository;
+  rows: Repository<AbstractAuthToken>;
+}
+
+/** Opens the app's data source, does one thing, and closes it whatever becomes of that. */
+export async function withSessionStore<T>(flags: AppFlags, work: (store: SessionStore) => Promise<T>): Promise<T> {
+  const options = await optionsOf(flags);
+  const dataSource = await connect(await loadDataSource(flags.dataSource));
+  let app: INestApplicationContext | undefined;
+  try {
+    const tokenEntity = tokenEntityOf(dataSource, flags.entity);
+    app = await startModule(dataSource, tokenEntity, options);
+    return await work({
+      dataSource,
+      options: app.get<ResolvedOptions>(AUTHENTIFY_OPTIONS),
+      tokens: app.get<TokenService>(TokenService),
+      repository: app.get<TokenRepository>(TokenRepository),
+      rows: dataSource.getRepository(tokenEntity),
+    });
+  } finally {
+    await app?.close();
+    if (dataSource.isInitialized) await dataSource.destroy();
+  }
+}
+
+/** Pruning with other options than the app's would delete what it keeps, so they are never guessed. */
+async function optionsOf({ options, defaultOptions }: AppFlags): Promise<Record<string, unknown>> {
+  if (options !== undefined) return loadOptions(options);
+  if (defaultOptions) return {};
+  throw new UsageError(
+    'Name the file that exports your options for AuthentifyModule with --options, ' +
+      'or give --default-options where your app passes none',
+  );
+}
+
+async function connect(dataSource: DataSource): Promise<DataSource> {
+  // What the app's data source may do when the app starts is no business of a command.
+  dataSource.setOptions({ synchronize: false, migrationsRun: false, dropSchema: false, logging: false });
+  try {
+    return await dataSource.initialize();
+  } catch (error) {
+    if (error instanceof TypeORMError) throw new UsageError(`The data source cannot be used: ${error.message}`);
+    throw new ConnectionError(error);
+  }
+}
+
+function tokenEntityOf(dataSource: DataSource, name: string | undefined): Type<AbstractAuthToken> {
+  const all = dataSource.entityMetadatas.filter(isTokenEntity);
+  const fitting = name === undefined ? all : all.filter((metadata) => metadata.name === name);
+  const [found] = fitting;
+  if (fitting.length === 1 && found) return found.target as Type<AbstractAuthToken>;
+  if (all.length === 0) {
+    throw new UsageError(
+      'The data source has no token entity; add your own, or authTokenEntity(() => User), to its "entities"',
+    );
+  }
+  throw new UsageError(
+    `Name one of the token entities with --entity: ${all.map((metadata) => metadata.name).join(', ')}`,
+  );
+}
+
+function isTokenEntity({ target }: EntityMetadata): boolean {
+  return typeof target === 'function' && target.prototype instanceof AbstractAuthToken;
+}
+
+function startModule(
+  dataSource: DataSource,
+  tokenEntity: Type<AbstractAuthToken>,
+  options: Record<string, unknown>,
+): Promise<INestApplicationContext> {
+  const database = TypeOrmModule.forRootAsync({
+    useFactory: () => dataSource.options,
+    dataSourceFactory: () => Promise.resolve(dataSource),
+  });
+  // A command is over before anything would be due.
+  const sessions = AuthentifyModule.forRoot({ ...options, pruneSchedule: undefined, tokenEntity });
+  @Module({ imports: [database, sessions] })
+  class CommandModule {}
+  return NestFactory.createApplicationContext(CommandModule, { logger: false, abortOnError: false });
+}

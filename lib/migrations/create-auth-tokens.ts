@@ -1,0 +1,103 @@
+import { type MigrationInterface, type QueryRunner, Table, type TableColumn, type TableColumnOptions } from 'typeorm';
+
+/** Which tables the migration is about. */
+export interface CreateAuthTokensOptions {
+  /** The users' table, which must be there already; with its schema or database where that is not the default one. */
+  userTable: string;
+  /** The table to make. Default `'auth_tokens'`. */
+  tokenTable?: string;
+}
+
+const DIGEST = { type: 'varchar', length: '128' };
+const INSTANT = { type: 'bigint' };
+const OPTIONAL = { isNullable: true };
+
+/** What `AbstractAuthToken` declares. Frozen: where a later version needs another table, it ships another migration. */
+const COLUMNS: readonly TableColumnOptions[] = [
+  { name: 'id', type: 'varchar', length: '36', isPrimary: true },
+  { name: 'auth_type', type: 'varchar', length: '16' },
+  { name: 'context', type: 'text' },
+  { name: 'created_at', ...INSTANT },
+  { name: 'last_refreshed_at', ...INSTANT },
+  { name: 'expires_at', ...INSTANT, ...OPTIONAL },
+  { name: 'refresh_until', ...INSTANT, ...OPTIONAL },
+  { name: 'session_expires_at', ...INSTANT, ...OPTIONAL },
+  { name: 'rotated_at', ...INSTANT, ...OPTIONAL },
+  { name: 'revoked_at', ...INSTANT, ...OPTIONAL },
+  { name: 'revoked_reason', type: 'varchar', length: '32', ...OPTIONAL },
+  { name: 'access_token_hash', ...DIGEST },
+  { name: 'refresh_token_hash', ...DIGEST, ...OPTIONAL },
+  { name: 'refresh_family_hash', ...DIGEST, ...OPTIONAL },
+  { name: 'previous_refresh_token_hash', ...DIGEST, ...OPTIONAL },
+  { name: 'rotation_salt', type: 'varchar', length: '64', ...OPTIONAL },
+  { name: 'prune_at', ...INSTANT, ...OPTIONAL },
+];
+
+/**
+ * The migration that makes the token table: the base of a class of yours, whose name TypeORM remembers and whose
+ * timestamp says when it runs. `user_id` takes the type of the users' primary key from the database.
+ *
+ * @example
+ * ```ts
+ * export class CreateAuthTokens1767225600000 extends createAuthTokens({ userTable: 'users' }) {}
+ * ```
+ */
+export function createAuthTokens({
+  userTable,
+  tokenTable = 'auth_tokens',
+}: CreateAuthTokensOptions): new () => MigrationInterface {
+  return class implements MigrationInterface {
+    /** @throws Error where the users' table is missing, or its primary key is not one column. */
+    async up(queryRunner: QueryRunner): Promise<void> {
+      const users = await queryRunner.getTable(userTable);
+      const [key, ...others] = users?.primaryColumns ?? [];
+      if (!users || !key || others.length > 0) {
+        throw new Error(
+          `createAuthTokens needs a table "${userTable}" with a primary key of one column; ` +
+            'name your users’ table in userTable, and let this migration run after the one that makes it',
+        );
+      }
+      await queryRunner.createTable(authTokensTable(tokenTable, userTable, key));
+    }
+
+    async down(queryRunner: QueryRunner): Promise<void> {
+      await queryRunner.dropTable(tokenTable);
+    }
+  };
+}
+
+/** Nothing here has a name of its own: the naming strategy gives the ones that the entity expects. */
+function authTokensTable(name: string, userTable: string, userKey: TableColumn): Table {
+  return new Table({
+    name,
+    columns: [...COLUMNS, ownerColumn(userKey)],
+    indices: [
+      { columnNames: ['access_token_hash'], isUnique: true },
+      { columnNames: ['refresh_family_hash'], isUnique: true },
+      { columnNames: ['prune_at'] },
+      { columnNames: ['user_id'] },
+    ],
+    foreignKeys: [
+      {
+        columnNames: ['user_id'],
+        referencedTableName: userTable,
+        referencedColumnNames: [userKey.name],
+        onDelete: 'CASCADE',
+        onUpdate: 'NO ACTION',
+      },
+    ],
+  });
+}
+
+/** A foreign key must be of exactly its target's type, down to sign and collation. */
+function ownerColumn({
+  type,
+  length,
+  unsigned,
+  precision,
+  scale,
+  charset,
+  collation,
+}: TableColumn): TableColumnOptions {
+  return { name: 'user_id', type, length, unsigned, precision, scale, charset, collation };
+}

@@ -1,0 +1,2 @@
+export { createAuthTokens, type CreateAuthTokensOptions } from './create-auth-tokens.js';
+export { importDrfAuthentify, type ImportDrfAuthentifyOptions } from './drf-authentify/import-drf-authentify.js';

@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DATABASE } from '../support/database.js';
+import { CommandLine } from './command.js';
+
+interface Report {
+  findings: { subject: string; problem: string; remedy: string; source?: string }[];
+}
+
+/** Options that leave nothing to say. */
+const SOUND = { hashSecrets: ['a secret of the tests that is long enough'], tokenTtl: '1h', sessionMaxTtl: '30d' };
+
+let cli: CommandLine;
+
+beforeAll(async () => {
+  cli = await CommandLine.start();
+});
+afterAll(() => cli.stop());
+
+async function subjects(): Promise<string[]> {
+  const { findings } = await cli.json<Report>('doctor');
+  return findings.map(({ subject }) => subject);
+}
+
+describe('authentify doctor', () => {
+  it('has nothing to say of sound options and the table as the entity makes it', async () => {
+    await cli.useOptions(SOUND);
+    expect(await cli.run('doctor')).toEqual({ code: 0, stdout: 'Nothing to change\n', stderr: '' });
+  });
+
+  it('names the default options that fall short, with requirement and remedy, and exits with 1', async () => {
+    await cli.useOptions({});
+    const { code, stdout } = await cli.run('doctor');
+    expect(code).toBe(1);
+    expect(stdout).toContain('hashSecrets is empty');
+    expect(stdout).toContain('(ASVS 7.3.2)');
+    expect(stdout).toContain('→ set the absolute life of a session');
+    expect(stdout).toMatch(/2 things to change\n$/);
+  });
+
+  it('names every option that is set against the requirements', async () => {
+    await cli.useOptions({
+      tokenTtl: '2d',
+      refreshTokenTtl: '60d',
+      keepExpiredTokens: true,
+      enableAuthRestriction: false,
+      csrf: false,
+      cookie: { secure: false, httpOnly: false },
+      authCookieNames: ['token'],
+      refreshCookieName: 'refresh-token',
+    });
+    expect(await subjects()).toEqual([
+      'hashSecrets',
+      'tokenTtl',
+      'refreshTokenTtl',
+      'sessionMaxTtl',
+      'keepExpiredTokens',
+      'enableAuthRestriction',
+      'csrf',
+      'cookie.secure',
+      'cookie.httpOnly',
+      'authCookieNames, refreshCookieName',
+    ]);
+  });
+
+  it('says that nobody prunes', async () => {
+    await cli.useOptions(SOUND);
+    const user = await cli.t.createUser();
+    const { token } = await cli.t.tokens.generateHeaderToken(user);
+    await cli.t.dataSource.getRepository(cli.t.tokenEntity).update({ id: token.id }, { pruneAt: new Date(0) });
+    const { findings } = await cli.json<Report>('doctor');
+    expect(findings).toEqual([expect.objectContaining({ subject: 'auth_tokens', source: 'ASVS 14.2.7' })]);
+    await cli.run('prune');
+  });
+
+  it('misses indexes, columns, the foreign key and at last the table', async () => {
+    await cli.useOptions(SOUND);
+    const queryRunner = cli.t.dataSource.createQueryRunner();
+    try {
+      const name = cli.t.dataSource.getMetadata(cli.t.tokenEntity).tablePath;
+      const table = (await queryRunner.getTable(name))!;
+      await queryRunner.dropIndex(
+        name,
+        table.indices.find(({ columnNames }) => columnNames[0] === 'prune_at')!,
+      );
+      expect(await subjects()).toEqual(['prune_at']);
+      // SQLite makes the table anew for either.
+      await queryRunner.dropColumn(name, 'rotation_salt');
+      await queryRunner.dropForeignKey(name, (await queryRunner.getTable(name))!.foreignKeys[0]!);
+      expect(await subjects()).toEqual(['rotation_salt', 'prune_at', 'user_id']);
+      await queryRunner.dropTable(name);
+      expect(await subjects()).toEqual(['auth_tokens']);
+    } finally {
+      await queryRunner.release();
+    }
+  });
+
+  it.runIf(DATABASE === 'postgres')('finds an index that is there and of no use', async () => {
+    await cli.t.dataSource.synchronize();
+    const { schema } = cli.t.dataSource.options as { schema: string };
+    const [index] = (await cli.t.dataSource.query(
+      `UPDATE pg_index SET indisvalid = false FROM pg_class, pg_namespace
+       WHERE pg_class.oid = indexrelid AND pg_namespace.oid = relnamespace AND nspname = $1
+         AND pg_get_indexdef(indexrelid) LIKE '%(prune_at)%' RETURNING relname`,
+      [schema],
+    )) as [unknown];
+    expect(index).toHaveLength(1);
+    const { findings } = await cli.json<Report>('doctor');
+    expect(findings).toEqual([
+      expect.objectContaining({ subject: 'prune_at', problem: expect.stringContaining('not use') }),
+    ]);
+  });
+});

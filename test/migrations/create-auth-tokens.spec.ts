@@ -1,0 +1,77 @@
+import type { Type } from '@nestjs/common';
+import { authTokenEntity } from 'nestjs-authentify';
+import { createAuthTokens } from 'nestjs-authentify/migrations';
+import { DataSource, type MixedList, type QueryRunner, Table } from 'typeorm';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createDatabase, type TestDatabase } from '../support/database.js';
+import { KEYS } from '../support/keyed-users.js';
+
+let database: TestDatabase;
+let dataSource: DataSource;
+
+afterEach(async () => {
+  await dataSource.destroy();
+  await database.drop();
+});
+
+async function connect(entities: Type<unknown>[], migrations: MixedList<Type<unknown>>): Promise<void> {
+  database = await createDatabase();
+  const options = { ...database.options, entities, migrations: migrations as Type<unknown>[] };
+  dataSource = await new DataSource(options).initialize();
+}
+
+/** What TypeORM would change to make the tables fit the entities. */
+async function drift(): Promise<string[]> {
+  const { upQueries, downQueries } = await dataSource.driver.createSchemaBuilder().log();
+  return [...upQueries, ...downQueries].map(({ query }) => query);
+}
+
+async function withRunner<T>(work: (queryRunner: QueryRunner) => Promise<T>): Promise<T> {
+  const queryRunner = dataSource.createQueryRunner();
+  try {
+    return await work(queryRunner);
+  } finally {
+    await queryRunner.release();
+  }
+}
+
+describe.each(KEYS)('the shipped migration, for users with %s keys', (_, userEntity) => {
+  it('makes what the entity describes, to the last index name, and takes it away again', async () => {
+    class CreateAuthTokens1767225600000 extends createAuthTokens({ userTable: 'users' }) {}
+    await connect([userEntity, authTokenEntity(() => userEntity)], [CreateAuthTokens1767225600000]);
+    const users = Table.create(dataSource.getMetadata(userEntity), dataSource.driver);
+    await withRunner((queryRunner) => queryRunner.createTable(users));
+    expect(await drift()).not.toEqual([]);
+
+    const done = await dataSource.runMigrations();
+    expect(done.map(({ name }) => name)).toEqual(['CreateAuthTokens1767225600000']);
+    expect(await drift()).toEqual([]);
+
+    await dataSource.undoLastMigration();
+    expect(await withRunner((queryRunner) => queryRunner.hasTable('auth_tokens'))).toBe(false);
+    expect(await withRunner((queryRunner) => queryRunner.hasTable('users'))).toBe(true);
+
+    await dataSource.runMigrations();
+    expect(await drift()).toEqual([]);
+  });
+});
+
+describe('the shipped migration', () => {
+  it('says what is missing where there are no users yet', async () => {
+    class TooEarly1767225600000 extends createAuthTokens({ userTable: 'people' }) {}
+    await connect([], [TooEarly1767225600000]);
+
+    await expect(dataSource.runMigrations()).rejects.toThrow('needs a table "people" with a primary key of one column');
+  });
+
+  it('says so where the users’ key is not one column', async () => {
+    class Composite1767225600000 extends createAuthTokens({ userTable: 'people' }) {}
+    await connect([], [Composite1767225600000]);
+    const column = (name: string) => ({ name, type: 'int', isPrimary: true });
+    await withRunner((queryRunner) =>
+      queryRunner.createTable(new Table({ name: 'people', columns: [column('tenant'), column('number')] })),
+    );
+
+    await expect(dataSource.runMigrations()).rejects.toThrow('with a primary key of one column');
+  });
+});
