@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { findChromium } from './test/browser/support/find-chromium.js';
 
 /** Server databases and where they listen; sql.js needs none. */
 const SERVERS = { postgres: 5432, mariadb: 3306 };
@@ -31,6 +32,14 @@ async function databases(): Promise<string[]> {
   return found;
 }
 
+/** Whether Chromium is there; `AUTHENTIFY_TEST_BROWSER=chromium` says that it must be, as in CI. */
+function hasBrowser(): boolean {
+  if (findChromium() !== undefined) return true;
+  if (process.env.AUTHENTIFY_TEST_BROWSER === 'chromium') throw new Error('chromium is required but not installed');
+  console.warn('chromium is not installed; its tests are left out');
+  return false;
+}
+
 const alias = { 'nestjs-authentify': fileURLToPath(new URL('lib/index.ts', import.meta.url)) };
 const shared = {
   pool: 'forks' as const,
@@ -39,19 +48,27 @@ const shared = {
   hookTimeout: 60_000,
 };
 
-/** Suites in `test/unit` run once; all others once for every database. */
+/** Suites in `test/unit` and `test/browser` run once; all others once for every database. */
 export default defineConfig({
   test: {
     coverage: { include: ['lib/**/*.ts'], reporter: ['text-summary', 'html'] },
     projects: [
       { resolve: { alias }, test: { ...shared, name: 'unit', include: ['test/unit/**/*.spec.ts'] } },
+      ...(hasBrowser()
+        ? [
+            {
+              resolve: { alias },
+              test: { ...shared, name: 'browser', include: ['test/browser/**/*.spec.ts'], maxWorkers: 1 },
+            },
+          ]
+        : []),
       ...(await databases()).map((database) => ({
         resolve: { alias },
         test: {
           ...shared,
           name: database,
           include: ['test/**/*.spec.ts'],
-          exclude: ['test/unit/**'],
+          exclude: ['test/unit/**', 'test/browser/**'],
           env: { AUTHENTIFY_TEST_DATABASE: database },
         },
       })),

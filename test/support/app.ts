@@ -26,6 +26,10 @@ export interface Setup<TToken extends AbstractAuthToken<User> = AbstractAuthToke
   tokenEntity?: Type<TToken>;
   entities?: Type<unknown>[];
   adapter?: Adapter;
+  /** Runs before the app listens: middleware, settings. */
+  prepare?: (app: INestApplication) => void;
+  /** Serves TLS with this key and certificate. */
+  https?: { key: string; cert: string };
   dataSource?: Partial<DataSourceOptions>;
   /** Another app whose data source this one uses too: a second node, with options of its own. */
   beside?: Pick<TestApp<TToken>, 'dataSource'>;
@@ -83,8 +87,11 @@ export async function startApp<TToken extends AbstractAuthToken<User> = Abstract
     }).compile();
     app =
       setup.adapter === 'fastify'
-        ? testing.createNestApplication<NestFastifyApplication>(new FastifyAdapter())
-        : testing.createNestApplication();
+        ? testing.createNestApplication<NestFastifyApplication>(
+            setup.https ? new FastifyAdapter({ https: setup.https }) : new FastifyAdapter(),
+          )
+        : testing.createNestApplication({ httpsOptions: setup.https });
+    setup.prepare?.(app);
     await app.listen(0, '127.0.0.1');
   } catch (error) {
     await app?.close();
@@ -96,7 +103,7 @@ export async function startApp<TToken extends AbstractAuthToken<User> = Abstract
   const address = running.getHttpServer().address() as { port: number };
   return {
     app: running,
-    url: `http://127.0.0.1:${address.port}`,
+    url: `${setup.https ? 'https' : 'http'}://127.0.0.1:${address.port}`,
     tokens: running.get<TokenService<TToken>>(TokenService),
     dataSource,
     statements,
