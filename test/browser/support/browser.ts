@@ -41,6 +41,8 @@ export async function launchBrowser(): Promise<Browser> {
     // Playwright switches off what the test of the back button is about.
     ignoreDefaultArgs: ['--disable-back-forward-cache'],
   });
+  // Below the timeout of a test, so that what did not come is named.
+  context.setDefaultTimeout(20_000);
   return {
     context,
     newPage: async () => {
