@@ -7,6 +7,7 @@ const find = (id) => document.getElementById(id);
 const tabs = new BroadcastChannel('session');
 const clock = new Intl.DateTimeFormat('en', { timeStyle: 'short' });
 const calendar = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short' });
+const noRenewal = find('renewals').textContent;
 let renewed = 0;
 
 /** Shows who is logged in and where, or the form. */
@@ -83,6 +84,7 @@ function tellTabs() {
 /** Nothing private stays in a page that shows the form. */
 function forget() {
   for (const id of ['who', 'initial', 'profile-email', 'profile-since', 'status']) find(id).textContent = '';
+  find('renewals').textContent = noRenewal;
   showDevices([]);
   find('email').focus();
 }
