@@ -16,4 +16,4 @@ administer() {
 
 administer "CREATE DATABASE $DATABASE"
 trap 'administer "DROP DATABASE $DATABASE WITH (FORCE)"' EXIT
-DATABASE_URL="$SERVER/$DATABASE" TRACES=console bash .ci/sample.sh start:operations /health .ci/walk-operations.sh
+DATABASE_URL="$SERVER/$DATABASE" TRACES=console bash .ci/sample.sh start:operations .ci/walk-operations.sh

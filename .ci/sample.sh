@@ -1,11 +1,8 @@
 #!/usr/bin/env bash
-# Starts a sample as its README says, walks it, and stops it: bash .ci/sample.sh [npm-script path-that-answers walk]
+# Starts a sample as its README says, walks it, and stops it: bash .ci/sample.sh NPM-SCRIPT WALK
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-
-script="${1:-start}"
-path="${2:-/me}"
-walk="${3:-.ci/walk.sh}"
+script="$1" walk="$2"
 
 command -v curl >/dev/null || {
   apt-get -qq update
@@ -32,7 +29,7 @@ stop() {
 trap stop EXIT
 
 deadline=$((SECONDS + 120))
-until curl -s -o /dev/null --max-time 5 "http://127.0.0.1:$PORT$path"; do
+until curl -s -o /dev/null --max-time 5 "http://127.0.0.1:$PORT/"; do
   if ! kill -0 "$app" 2>/dev/null || [ "$SECONDS" -ge "$deadline" ]; then
     echo "npm run $script did not come to answer on port $PORT:"
     cat "$LOG"

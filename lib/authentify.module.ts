@@ -1,6 +1,7 @@
 import { type DynamicModule, Inject, Logger, Module, type OnModuleInit } from '@nestjs/common';
 import { AuthHooks } from './authentication/auth-hooks.js';
 import { Challenge } from './authentication/challenge.js';
+import { CrossSiteCheck } from './authentication/cross-site-check.js';
 import { AuthentifyGuard } from './authentication/guards/authentify.guard.js';
 import { ContextGuard } from './authentication/guards/context.guard.js';
 import { CookieAuthGuard } from './authentication/guards/cookie-auth.guard.js';
@@ -60,6 +61,7 @@ const PUBLIC_PROVIDERS = [
   ContextGuard,
   CookieAuthGuard,
   CookieTokenStrategy,
+  CrossSiteCheck,
   CrossSiteGuard,
   HeaderAuthGuard,
   HeaderTokenStrategy,

@@ -6,16 +6,21 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
  * Whether a request comes from another site and could change something: not to be done with the user's cookie (R54).
- * Browsers say so in `Sec-Fetch-Site`, older ones in `Origin`; what sends neither is no browser.
+ * Browsers say so in `Sec-Fetch-Site`, older ones in `Origin`; what sends neither is no browser. The `GET` that opens a
+ * WebSocket counts as unsafe.
  */
 export function isForeignWrite(request: TransportRequest, csrf: ResolvedOptions['csrf']): boolean {
-  if (csrf === false || SAFE_METHODS.has(request.method ?? '')) return false;
+  if (csrf === false) return false;
+  const isUpgrade = /^websocket$/i.test(String(request.headers.upgrade));
+  if (SAFE_METHODS.has(request.method ?? '') && !isUpgrade) return false;
+
   const origin = request.headers.origin;
   const site = request.headers['sec-fetch-site'];
   if (typeof origin === 'string' && csrf.trustedOrigins.includes(origin)) return false;
   if (site !== undefined) return site !== 'same-origin' && site !== 'none';
   if (origin !== undefined) return !isSameHost(origin, request.headers.host);
-  return csrf.requireOrigin;
+  // Every browser names the origin of a WebSocket, and few say `Sec-Fetch-Site` there (R55).
+  return csrf.requireOrigin || isUpgrade;
 }
 
 function isSameHost(origin: string | string[], host: string | string[] | undefined): boolean {

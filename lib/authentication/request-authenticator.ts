@@ -1,14 +1,11 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
-import { AuthentifyEvents } from '../events/authentify-events.js';
+import { Injectable } from '@nestjs/common';
 import type { AuthHandlerResult } from '../options/auth-handler.interface.js';
-import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AnyAuthToken } from '../tokens/entities/abstract-auth-token.js';
 import { TokenVerifier } from '../tokens/token-verifier.js';
 import { AuthHooks } from './auth-hooks.js';
 import type { Credential } from './credential.js';
-import { isForeignWrite } from './csrf.js';
-import { crossSite, unauthorized } from './denials.js';
+import { CrossSiteCheck } from './cross-site-check.js';
+import { unauthorized } from './denials.js';
 import { OwnApplication } from './own-application.js';
 import type { TransportRequest } from './request-context.js';
 
@@ -28,10 +25,9 @@ export class RequestAuthenticator {
   readonly #authentications = new WeakMap<TransportRequest, Authentication>();
 
   constructor(
-    @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly crossSite: CrossSiteCheck,
     private readonly verifier: TokenVerifier,
     private readonly hooks: AuthHooks,
-    private readonly events: AuthentifyEvents,
     private readonly application: OwnApplication,
   ) {}
 
@@ -64,10 +60,7 @@ export class RequestAuthenticator {
     { authType, rawToken }: Credential,
     onVerified: (token: AnyAuthToken) => void,
   ): Promise<AuthHandlerResult> {
-    if (authType === 'cookie' && isForeignWrite(request, this.options.csrf)) {
-      this.events.reject('cross-site', authType);
-      throw crossSite();
-    }
+    if (authType === 'cookie') this.crossSite.assertOwnSite(request, authType);
     const token = await this.verifier.verify(rawToken, authType);
     if (!token) throw unauthorized();
 

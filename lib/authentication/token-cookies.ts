@@ -5,8 +5,7 @@ import type { IncomingRequest } from '../options/auth-handler.interface.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AnyAuthToken } from '../tokens/entities/abstract-auth-token.js';
 import type { IssuedTokens } from '../tokens/issued-tokens.js';
-import { isForeignWrite } from './csrf.js';
-import { crossSite } from './denials.js';
+import { CrossSiteCheck } from './cross-site-check.js';
 import { cookieValues } from './extractors/cookie-header.js';
 import { ResponseHeaders } from './response-headers.js';
 
@@ -19,19 +18,29 @@ export class TokenCookies {
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
     private readonly headers: ResponseHeaders,
+    private readonly crossSite: CrossSiteCheck,
   ) {}
 
   /**
    * Writes the access cookie and, where there is a refresh token and `refreshCookieName`, the refresh cookie
-   * (SameSite=Strict). Max-Age is what is left of `expiresAt` and `refreshUntil`, at most 400 days.
+   * (SameSite=Strict). Max-Age is what is left of `expiresAt` and `refreshUntil`, at most 400 days; of the absolute end
+   * for the refresh cookie of sessions that slide. What an earlier
+   * session may have left under the other names is removed, or the browser would slip back into it.
    *
    * @param response of Express or Fastify, before it is sent.
+   * @throws TypeError for tokens of `generateHeaderToken`, which no cookie makes good.
    */
   set(response: unknown, { accessToken, refreshToken, token }: IssuedTokens): void {
-    this.write(response, this.accessCookieName, accessToken, token.expiresAt);
-    if (refreshToken !== null && this.options.refreshCookieName !== null) {
-      this.write(response, this.options.refreshCookieName, refreshToken, token.refreshUntil, 'strict');
+    if (token.authType !== 'cookie' && this.options.enableAuthRestriction) {
+      throw new TypeError('TokenCookies.set got header tokens, refused in cookies; use generateCookieToken');
     }
+    const { authCookieNames, refreshCookieName } = this.options;
+    const [name = '', ...others] = authCookieNames;
+    this.write(response, name, accessToken, token.expiresAt);
+    for (const other of others) this.expire(response, other);
+    if (refreshCookieName === null) return;
+    if (refreshToken === null) this.expire(response, refreshCookieName, 'strict');
+    else this.write(response, refreshCookieName, refreshToken, this.refreshCookieEnd(token), 'strict');
   }
 
   /** Removes every cookie the library reads or writes; for logout only. */
@@ -49,7 +58,7 @@ export class TokenCookies {
     if (this.options.refreshCookieName === null) return null;
     const [value, another] = cookieValues(request, this.options.refreshCookieName);
     if (value === undefined || value === '' || another !== undefined) return null;
-    if (isForeignWrite(request, this.options.csrf)) throw crossSite();
+    this.crossSite.assertOwnSite(request, 'cookie');
     return value;
   }
 
@@ -58,8 +67,12 @@ export class TokenCookies {
     this.write(response, name, rawToken, token.expiresAt);
   }
 
-  private get accessCookieName(): string {
-    return this.options.authCookieNames[0] ?? '';
+  /**
+   * Sliding moves `refreshUntil`, but must not write the refresh cookie again: the answer could arrive after that of
+   * a rotation and put the old token back, which is reuse. Where sessions slide it lasts as long as they possibly can.
+   */
+  private refreshCookieEnd(token: AnyAuthToken): Date | null {
+    return this.options.autoRefreshInterval === null ? token.refreshUntil : token.sessionExpiresAt;
   }
 
   private expire(response: unknown, name: string, sameSite = this.options.cookie.sameSite): void {

@@ -46,17 +46,24 @@ function checkCookies({ cookie, authCookieNames, refreshCookieName }: ResolvedOp
   checkPrefix('refreshCookieName', refreshCookieName === null ? [] : [refreshCookieName], cookie);
 }
 
+/** What plain HTTP takes, all of it said at once: leaving out one is the next error. */
+const PLAIN_HTTP = "authCookieNames: ['token'], refreshCookieName: 'refresh-token', cookie: { secure: false }";
+
 /** Browsers drop cookies whose attributes break the promise of their name's prefix (RFC 6265bis §4.1.3). */
 function checkPrefix(option: string, names: readonly string[], cookie: ResolvedOptions['cookie']): void {
   for (const name of names) {
-    const prefix = /^__(host|secure)-/i.exec(name)?.[0];
-    const host = prefix?.toLowerCase() === '__host-';
-    if (prefix && !cookie.secure) {
-      fail(option, `holds a name that needs cookie.secure: true; without HTTPS choose a name without "${prefix}"`);
+    const prefix = /^__(host-http|host|http|secure)-/i.exec(name)?.[1]?.toLowerCase();
+    if (prefix === undefined) continue;
+    if (!cookie.secure) {
+      fail(
+        option,
+        `holds "${name}", which browsers keep with cookie.secure: true only; plain HTTP takes ${PLAIN_HTTP}`,
+      );
     }
-    if (host && (cookie.domain !== undefined || cookie.path !== '/')) {
-      fail(option, "holds a __Host- name, which allows no cookie.domain and only cookie.path '/'");
+    if (prefix.startsWith('host') && (cookie.domain !== undefined || cookie.path !== '/')) {
+      fail(option, `holds "${name}", and __Host- names allow no cookie.domain and only cookie.path '/'`);
     }
+    if (prefix.endsWith('http') && !cookie.httpOnly) fail(option, `holds "${name}", which needs cookie.httpOnly: true`);
   }
 }
 

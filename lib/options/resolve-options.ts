@@ -5,8 +5,11 @@ import * as is from './option-checks.js';
 import { checkTogether } from './option-rules.js';
 import type { ResolvedOptions } from './resolved-options.js';
 
-/** RFC 9110 §5.6.2, the grammar of scheme and cookie names. */
-const HTTP_TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/**
+ * RFC 9110 §5.6.2, the grammar of scheme and cookie names. No longer, because browsers drop cookies of more than
+ * 4096 bytes (RFC 6265bis §5.6, R57).
+ */
+const HTTP_TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,1024}$/;
 /** What a quoted-string holds without escapes (RFC 9110 §5.6.4). */
 const REALM = /^[ !#-[\]-~]+$/;
 
@@ -36,9 +39,11 @@ const cookie = is.group({
   secure: is.optional(true, is.flag),
   httpOnly: is.optional(true, is.flag),
   sameSite: is.optional('lax', is.oneOf('lax', 'strict', 'none')),
-  path: is.optional('/', is.text(/^\/[!-:<-~]*$/, "must be a path that begins with '/'")),
+  path: is.optional('/', is.text(/^\/[!-:<-~]{0,1023}$/, "must be a path that begins with '/'")),
   domain: (value) =>
-    value === undefined ? undefined : is.text(/^[A-Za-z0-9.-]+$/, 'must be a host name such as example.com')(value),
+    value === undefined
+      ? undefined
+      : is.text(/^[A-Za-z0-9.-]{1,253}$/, 'must be a host name such as example.com')(value),
 });
 const csrf = is.group({
   trustedOrigins: is.optional([], is.listOf(origin, 'any')),

@@ -296,12 +296,32 @@ describe.each(ADAPTERS)('writing cookies on %s', (adapter) => {
     expect(written(long).map(({ maxAge }) => maxAge)).toEqual([400 * DAY, 400 * DAY]);
 
     const endless = await login(app, { accessExpiresIn: null, refreshExpiresIn: null });
-    expect(written(endless).map(({ name, maxAge }) => [name, maxAge])).toEqual([['__Host-token', 400 * DAY]]);
+    expect(written(endless).map(({ name, maxAge }) => [name, maxAge])).toEqual([
+      ['__Host-token', 400 * DAY],
+      ['__Host-refresh-token', 0],
+    ]);
   });
 
-  it('writes no refresh cookie where there is no refresh token', async () => {
-    const answer = await login(await start({ tokenTtl: '1h', refreshTokenTtl: null }));
-    expect(written(answer).map(({ name }) => name)).toEqual(['__Host-token']);
+  it('removes what an earlier session left: another name, a refresh cookie the new session has not', async () => {
+    const app = await start({ authCookieNames: ['sid', 'old-sid'], refreshCookieName: 'rid' });
+    const answer = await login(app, { refreshExpiresIn: null });
+    expect(written(answer).map(({ name, maxAge }) => [name, maxAge])).toEqual([
+      ['sid', 24 * HOUR],
+      ['old-sid', 0],
+      ['rid', 0],
+    ]);
+  });
+
+  it('where sessions slide, the refresh cookie lasts as long as they possibly can', async () => {
+    const sliding = { tokenTtl: '1h', refreshTokenTtl: '7d', autoRefreshInterval: '5m', autoRefreshMaxTtl: '30d' };
+    const answer = await login(await start(sliding));
+    expect(written(answer).map(({ maxAge }) => maxAge)).toEqual([HOUR, 30 * DAY]);
+  });
+
+  it('R20: refuses to write header tokens, which no cookie makes good', async () => {
+    const app = await start();
+    const headers = await app.tokens.generateHeaderToken(await app.createUser());
+    expect(() => app.app.get(TokenCookies).set({}, headers)).toThrow(/use generateCookieToken/);
   });
 
   it('refreshCookieName: null neither writes, reads nor clears one', async () => {
@@ -325,6 +345,7 @@ describe.each(ADAPTERS)('writing cookies on %s', (adapter) => {
 
     expect(written(await login(app)).map(({ name, ...rest }) => [name, rest.attributes])).toEqual([
       ['sid', attributes],
+      ['old-sid', attributes],
       ['rid', strict],
     ]);
     expect(written(await post(app, '/logout'))).toEqual([

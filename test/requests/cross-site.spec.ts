@@ -1,4 +1,10 @@
-import { AuthentifyConfigurationError, type CsrfOptions, type IssuedTokens } from 'nestjs-authentify';
+import {
+  AuthentifyConfigurationError,
+  AuthentifyEvents,
+  type CsrfOptions,
+  type IssuedTokens,
+  TokenCookies,
+} from 'nestjs-authentify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ADAPTERS, startApp, type TestApp } from '../support/app.js';
 import { type Answer, bearer, cookie, send } from './client.js';
@@ -7,6 +13,10 @@ import { ANONYMOUS, GuardedController, OptionalController, PlainController, verd
 const CONTROLLERS = [GuardedController, OptionalController, PlainController];
 const APP = 'https://app.example.com';
 const FROM_ELSEWHERE = { 'Sec-Fetch-Site': 'cross-site', Origin: 'https://evil.example' };
+
+/** Header names as Node gives them to handlers. */
+const lowerCase = (headers: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 
 describe.each(ADAPTERS)('cross-site requests on %s', (adapter) => {
   let t: TestApp;
@@ -88,6 +98,23 @@ describe.each(ADAPTERS)('cross-site requests on %s', (adapter) => {
     expect(await post({ Host: host, Origin: origin })).toBe(status);
   });
 
+  it.each([
+    ['its own origin', { Host: 'api.example.com', Origin: 'https://api.example.com' }, 200],
+    ['a trusted origin', { Origin: APP }, 200],
+    ['Sec-Fetch-Site same-origin', { 'Sec-Fetch-Site': 'same-origin' }, 200],
+    ['a foreign origin', { Origin: 'https://evil.example' }, 403],
+    ['a sibling', { 'Sec-Fetch-Site': 'same-site', Origin: 'https://sibling.example.com' }, 403],
+    ['no origin', {}, 403],
+  ])('R55: a WebSocket upgrade counts as unsafe: from %s', async (_from, headers, status) => {
+    const answer = await request('GET', { Upgrade: 'WebSocket', ...headers });
+    expect(answer.status).toBe(status);
+    expect((await request('GET', headers)).status).toBe(200);
+  });
+
+  it('an upgrade to something else is no WebSocket', async () => {
+    expect((await request('GET', { Upgrade: 'h2c' })).status).toBe(200);
+  });
+
   it('R54: what sends neither header is no browser, and passes', async () => {
     expect(await post({})).toBe(200);
   });
@@ -115,6 +142,17 @@ describe.each(ADAPTERS)('cross-site requests on %s', (adapter) => {
       expect((await request('POST', { 'Sec-Fetch-Site': 'same-origin' }, path)).json.session).toBe(session.token.id);
     },
   );
+
+  it('events tell of every refusal', async () => {
+    const seen: unknown[] = [];
+    const subscription = t.app.get(AuthentifyEvents).subscribe((event) => seen.push(event));
+    await request('POST', FROM_ELSEWHERE);
+    const presented = { headers: { cookie: '__Host-refresh-token=x', ...lowerCase(FROM_ELSEWHERE) }, method: 'POST' };
+    expect(() => t.app.get(TokenCookies).refreshTokenFrom(presented)).toThrow('Forbidden');
+    subscription.unsubscribe();
+    const refusal = { type: 'rejected', reason: 'cross-site', authType: 'cookie' };
+    expect(seen).toEqual([expect.objectContaining(refusal), expect.objectContaining(refusal)]);
+  });
 
   it('R54: header credentials are exempt, also where a cookie rides along', async () => {
     for (const path of ['/guarded/header', '/guarded/either']) {

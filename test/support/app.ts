@@ -30,6 +30,10 @@ export interface Setup<TToken extends AbstractAuthToken<User> = AbstractAuthToke
   logger?: LoggerService;
   /** Options of the data source beside its own, or made of its own. */
   dataSource?: Partial<DataSourceOptions> | ((own: DataSourceOptions) => Partial<DataSourceOptions>);
+  /** Runs before the app listens: middleware, settings. */
+  prepare?: (app: INestApplication) => void;
+  /** Serves TLS with this key and certificate. */
+  https?: { key: string; cert: string };
   /** Another app whose data source this one uses too: a second node, with options of its own. */
   beside?: Pick<TestApp<TToken>, 'dataSource'>;
 }
@@ -90,8 +94,11 @@ export async function startApp<TToken extends AbstractAuthToken<User> = Abstract
     const testing = await builder.compile();
     app =
       setup.adapter === 'fastify'
-        ? testing.createNestApplication<NestFastifyApplication>(new FastifyAdapter())
-        : testing.createNestApplication();
+        ? testing.createNestApplication<NestFastifyApplication>(
+            setup.https ? new FastifyAdapter({ https: setup.https }) : new FastifyAdapter(),
+          )
+        : testing.createNestApplication({ httpsOptions: setup.https });
+    setup.prepare?.(app);
     await app.listen(0, '127.0.0.1');
   } catch (error) {
     await app?.close();
@@ -103,7 +110,7 @@ export async function startApp<TToken extends AbstractAuthToken<User> = Abstract
   const address = running.getHttpServer().address() as { port: number };
   return {
     app: running,
-    url: `http://127.0.0.1:${address.port}`,
+    url: `${setup.https ? 'https' : 'http'}://127.0.0.1:${address.port}`,
     tokens: running.get<TokenService<TToken>>(TokenService),
     dataSource,
     statements,

@@ -440,6 +440,13 @@ describe('R67: options that contradict each other', () => {
     ['refreshCookieName', { cookie: { domain: 'example.com' }, authCookieNames: ['token'] }],
     ['authCookieNames', { cookie: { path: '/api' } }],
     ['refreshCookieName', { cookie: { path: '/api' }, authCookieNames: ['token'] }],
+    ['authCookieNames', { cookie: { secure: false }, ...plain, authCookieNames: ['__Http-token'] }],
+    ['authCookieNames', { cookie: { httpOnly: false }, ...plain, authCookieNames: ['__Http-token'] }],
+    ['authCookieNames', { cookie: { httpOnly: false }, ...plain, authCookieNames: ['__Host-Http-token'] }],
+    ['authCookieNames', { cookie: { path: '/api' }, ...plain, authCookieNames: ['__Host-Http-token'] }],
+    ['authCookieNames', { authCookieNames: ['a'.repeat(1025)] }],
+    ['cookie', { cookie: { path: `/${'a'.repeat(1024)}` }, ...plain }],
+    ['cookie', { cookie: { domain: 'a'.repeat(254) }, ...plain }],
     ['cookie', { cookie: { secure: false, sameSite: 'none' }, ...plain }],
     ['refreshCookieName', { authCookieNames: ['token'], refreshCookieName: 'token' }],
     ['refreshCookieName', { authCookieNames: ['token', 'old'], refreshCookieName: 'old' }],
@@ -447,8 +454,20 @@ describe('R67: options that contradict each other', () => {
     expectRefusal(given, option);
   });
 
+  it('R57: say at once which options plain HTTP takes, and take them', () => {
+    const remedy = { authCookieNames: ['token'], refreshCookieName: 'refresh-token', cookie: { secure: false } };
+    for (const given of [{ cookie: { secure: false } }, { cookie: { secure: false }, authCookieNames: ['token'] }]) {
+      expect(() => resolveOptions(given)).toThrow(
+        "authCookieNames: ['token'], refreshCookieName: 'refresh-token', cookie: { secure: false }",
+      );
+    }
+    expect(() => resolveOptions(remedy)).not.toThrow();
+  });
+
   it.each<[AuthentifyOptions]>([
     [{ cookie: { secure: false }, ...plain }],
+    [{ authCookieNames: ['__Host-Http-token'], refreshCookieName: '__Host-Http-refresh' }],
+    [{ cookie: { path: '/api' }, authCookieNames: ['__Http-token'], refreshCookieName: null }],
     [{ cookie: { secure: false }, authCookieNames: ['token'], refreshCookieName: null }],
     [{ cookie: { secure: false }, authCookieNames: ['my__Host-token'], refreshCookieName: 'my__Secure-refresh' }],
     [{ cookie: { sameSite: 'none' } }],

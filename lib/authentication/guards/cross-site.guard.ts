@@ -1,9 +1,5 @@
-import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
-import { AUTHENTIFY_OPTIONS } from '../../authentify.constants.js';
-import { AuthentifyEvents } from '../../events/authentify-events.js';
-import type { ResolvedOptions } from '../../options/resolved-options.js';
-import { isForeignWrite } from '../csrf.js';
-import { crossSite } from '../denials.js';
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import { CrossSiteCheck } from '../cross-site-check.js';
 import { requestOf } from '../request-context.js';
 
 /**
@@ -20,14 +16,10 @@ import { requestOf } from '../request-context.js';
  */
 @Injectable()
 export class CrossSiteGuard implements CanActivate {
-  constructor(
-    @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
-    private readonly events: AuthentifyEvents,
-  ) {}
+  constructor(private readonly crossSite: CrossSiteCheck) {}
 
   canActivate(context: ExecutionContext): boolean {
-    if (!isForeignWrite(requestOf(context), this.options.csrf)) return true;
-    this.events.reject('cross-site', undefined);
-    throw crossSite();
+    this.crossSite.assertOwnSite(requestOf(context));
+    return true;
   }
 }
