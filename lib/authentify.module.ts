@@ -5,6 +5,7 @@ import { AuthentifyGuard } from './authentication/guards/authentify.guard.js';
 import { ContextGuard } from './authentication/guards/context.guard.js';
 import { CookieAuthGuard } from './authentication/guards/cookie-auth.guard.js';
 import { CrossSiteGuard } from './authentication/guards/cross-site.guard.js';
+import { FreshGuard } from './authentication/guards/fresh.guard.js';
 import { HeaderAuthGuard } from './authentication/guards/header-auth.guard.js';
 import { OwnApplication } from './authentication/own-application.js';
 import { RequestAuthenticator } from './authentication/request-authenticator.js';
@@ -59,6 +60,7 @@ const PUBLIC_PROVIDERS = [
   CookieAuthGuard,
   CookieTokenStrategy,
   CrossSiteGuard,
+  FreshGuard,
   HeaderAuthGuard,
   HeaderTokenStrategy,
   RequestAuthenticator,

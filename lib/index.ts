@@ -6,10 +6,12 @@ export { CurrentUser } from './authentication/decorators/current-user.decorator.
 export { OptionalAuth } from './authentication/decorators/optional-auth.decorator.js';
 export { Public } from './authentication/decorators/public.decorator.js';
 export { RequireContext } from './authentication/decorators/require-context.decorator.js';
+export { RequireFresh } from './authentication/decorators/require-fresh.decorator.js';
 export { AuthentifyGuard } from './authentication/guards/authentify.guard.js';
 export { ContextGuard } from './authentication/guards/context.guard.js';
 export { CookieAuthGuard } from './authentication/guards/cookie-auth.guard.js';
 export { CrossSiteGuard } from './authentication/guards/cross-site.guard.js';
+export { FreshGuard } from './authentication/guards/fresh.guard.js';
 export { HeaderAuthGuard } from './authentication/guards/header-auth.guard.js';
 export type { ContextPredicate } from './authentication/guards/required-context.js';
 export { AutoRefreshInterceptor } from './authentication/interceptors/auto-refresh.interceptor.js';
