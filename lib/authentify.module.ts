@@ -1,6 +1,9 @@
 import { type DynamicModule, Inject, Logger, Module, type OnModuleInit } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { AuthHooks } from './authentication/auth-hooks.js';
+
 import { Challenge } from './authentication/challenge.js';
+import { AllRoutesGuard } from './authentication/guards/all-routes.guard.js';
 import { AuthentifyGuard } from './authentication/guards/authentify.guard.js';
 import { ContextGuard } from './authentication/guards/context.guard.js';
 import { CookieAuthGuard } from './authentication/guards/cookie-auth.guard.js';
@@ -14,7 +17,8 @@ import { CookieTokenStrategy } from './authentication/strategies/cookie-token.st
 import { HeaderTokenStrategy } from './authentication/strategies/header-token.strategy.js';
 import { TokenCookies } from './authentication/token-cookies.js';
 import { AUTHENTIFY_OPTIONS } from './authentify.constants.js';
-import { ConfigurableAuthentifyModule, EXTRA_NAMES } from './authentify.module-definition.js';
+import { ConfigurableAuthentifyModule, EXTRA_NAMES, nameOf } from './authentify.module-definition.js';
+import { assertApart, offer } from './authentify.registration.js';
 import { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';
 import { AuthentifyEvents } from './events/authentify-events.js';
 import type {
@@ -67,6 +71,8 @@ const PUBLIC_PROVIDERS = [
   TokenCookies,
 ];
 
+const OFFERED = [AUTHENTIFY_OPTIONS, ...PUBLIC_PROVIDERS];
+
 /** Database-backed opaque tokens: sessions in a TypeORM table, guards for headers and cookies. */
 @Module({
   providers: [
@@ -81,14 +87,18 @@ const PUBLIC_PROVIDERS = [
     TokenTable,
     TokenVerifier,
   ],
-  exports: [AUTHENTIFY_OPTIONS, ...PUBLIC_PROVIDERS],
 })
 export class AuthentifyModule extends ConfigurableAuthentifyModule implements OnModuleInit {
+  // Private to the language too: `inspect` would follow Nest's container down to the app's own options (R63).
+  readonly #modules: ModulesContainer;
+
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
     private readonly table: TokenTable,
+    modules: ModulesContainer,
   ) {
     super();
+    this.#modules = modules;
   }
 
   /**
@@ -104,7 +114,7 @@ export class AuthentifyModule extends ConfigurableAuthentifyModule implements On
     options: WithTokenEntity<TToken> & AuthentifyOptions<TToken['user'], TToken>,
   ): DynamicModule;
   static override forRoot(options: object): DynamicModule {
-    return super.forRoot(options);
+    return offer(super.forRoot(options), nameOf(options), OFFERED);
   }
 
   /**
@@ -128,11 +138,13 @@ export class AuthentifyModule extends ConfigurableAuthentifyModule implements On
         'must be returned by the factory of forRootAsync, not stand beside it',
       );
     }
-    return super.forRootAsync(options);
+    return offer(super.forRootAsync(options), nameOf(options), OFFERED);
   }
 
-  /** Checks at boot what only the data source can tell. */
+  /** Checks at boot what only the whole app and the data source can tell. */
   onModuleInit(): void {
+    const registrations = [...this.#modules.values()].filter(({ metatype }) => metatype === AuthentifyModule);
+    assertApart(registrations, AllRoutesGuard);
     this.table.check();
     const { tokenTtl, sessionMaxTtl } = this.options;
     if (tokenTtl === null && sessionMaxTtl === null) {

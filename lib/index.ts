@@ -1,4 +1,5 @@
 export { AuthentifyModule } from './authentify.module.js';
+export { InjectFor, providerFor } from './authentify.registration.js';
 export { COOKIE_STRATEGY, HEADER_STRATEGY } from './authentify.constants.js';
 
 export { CurrentToken } from './authentication/decorators/current-token.decorator.js';
@@ -12,6 +13,7 @@ export { ContextGuard } from './authentication/guards/context.guard.js';
 export { CookieAuthGuard } from './authentication/guards/cookie-auth.guard.js';
 export { CrossSiteGuard } from './authentication/guards/cross-site.guard.js';
 export { FreshGuard } from './authentication/guards/fresh.guard.js';
+export { GuardFor } from './authentication/guards/guard-for.js';
 export { HeaderAuthGuard } from './authentication/guards/header-auth.guard.js';
 export type { ContextPredicate } from './authentication/guards/required-context.js';
 export { AutoRefreshInterceptor } from './authentication/interceptors/auto-refresh.interceptor.js';

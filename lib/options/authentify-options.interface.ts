@@ -96,6 +96,12 @@ export interface AuthentifyExtras {
   guardAllRoutes?: boolean;
   /** Extends sessions while they are used, on every route. Default `false`; nothing is registered when off. */
   autoRefresh?: boolean;
+  /**
+   * Sets this registration apart from another one of the same app: other users, in other tables, with other cookies.
+   * What it provides is then injected with `@InjectFor(name)`, and guards are made with `GuardFor(name)`. A lower-case
+   * word; it begins the names of the default table and cookies. Default none.
+   */
+  name?: string;
 }
 
 /** The app's user entity; the library makes the token entity for it (table `auth_tokens`). */

@@ -8,6 +8,7 @@ import {
   type AuthentifyExtras,
   type AuthentifyOptions,
   authTokenEntity,
+  providerFor,
   TokenService,
 } from 'nestjs-authentify';
 import { DataSource, type DataSourceOptions } from 'typeorm';
@@ -29,6 +30,8 @@ export interface Setup<TToken extends AbstractAuthToken<User> = AbstractAuthToke
   dataSource?: Partial<DataSourceOptions>;
   /** Another app whose data source this one uses too: a second node, with options of its own. */
   beside?: Pick<TestApp<TToken>, 'dataSource'>;
+  /** What `main.ts` would do before the app listens. */
+  configure?(app: INestApplication): void;
 }
 
 /** A running app with a database of its own. */
@@ -85,6 +88,7 @@ export async function startApp<TToken extends AbstractAuthToken<User> = Abstract
       setup.adapter === 'fastify'
         ? testing.createNestApplication<NestFastifyApplication>(new FastifyAdapter())
         : testing.createNestApplication();
+    setup.configure?.(app);
     await app.listen(0, '127.0.0.1');
   } catch (error) {
     await app?.close();
@@ -97,7 +101,7 @@ export async function startApp<TToken extends AbstractAuthToken<User> = Abstract
   return {
     app: running,
     url: `http://127.0.0.1:${address.port}`,
-    tokens: running.get<TokenService<TToken>>(TokenService),
+    tokens: running.get<TokenService<TToken>>(providerFor(setup.extras?.name ?? 'default', TokenService)),
     dataSource,
     statements,
     tokenEntity,
