@@ -8,6 +8,7 @@ import { UNNAMED } from './authentify.registration.js';
 import { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';
 import type { AuthentifyExtras, AuthentifyOptions } from './options/authentify-options.interface.js';
 import { resolveOptions } from './options/resolve-options.js';
+import { sessionControllers } from './session-routes/session-controllers.js';
 import { AbstractAuthToken } from './tokens/entities/abstract-auth-token.js';
 import { authTokenEntity } from './tokens/entities/auth-token-entity.js';
 
@@ -26,6 +27,7 @@ const DEFAULTS = {
   guardAllRoutes: false,
   autoRefresh: false,
   name: undefined,
+  sessionRoutes: undefined,
 } as Extras;
 
 const NAME = /^[a-z][a-z0-9_]{0,31}$/;
@@ -63,6 +65,7 @@ function defineModule(definition: DynamicModule, extras: Extras): DynamicModule 
       },
       ...forAllRoutes(extras),
     ],
+    controllers: sessionControllers(extras.sessionRoutes),
   };
 }
 

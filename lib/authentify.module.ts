@@ -28,6 +28,7 @@ import type {
   WithUserEntity,
 } from './options/authentify-options.interface.js';
 import type { ResolvedOptions } from './options/resolved-options.js';
+import { SessionCredentials } from './session-routes/session-credentials.js';
 import type { AbstractAuthToken, AnyAuthToken } from './tokens/entities/abstract-auth-token.js';
 import { TokenIssuer } from './tokens/token-issuer.js';
 import { TokenLookup } from './tokens/token-lookup.js';
@@ -79,6 +80,7 @@ const OFFERED = [AUTHENTIFY_OPTIONS, ...PUBLIC_PROVIDERS];
     ...PUBLIC_PROVIDERS,
     OwnApplication,
     ResponseHeaders,
+    SessionCredentials,
     TokenIssuer,
     TokenLookup,
     TokenPairFactory,

@@ -53,11 +53,13 @@ export type {
   AuthentifyOptionsFactory,
   CookieOptions,
   CsrfOptions,
+  SessionRoutesOptions,
   WithTokenEntity,
   WithUserEntity,
 } from './options/authentify-options.interface.js';
 export type { Duration } from './options/duration.js';
 
+export { RefreshAnswer, RefreshBody, SessionView } from './session-routes/session-views.js';
 export { AuthType } from './tokens/auth-type.js';
 export { AbstractAuthToken, type RevokedReason, type UserId } from './tokens/entities/abstract-auth-token.js';
 export { authTokenEntity } from './tokens/entities/auth-token-entity.js';

@@ -86,6 +86,12 @@ export interface AuthentifyOptions<TUser = unknown, TToken = AbstractAuthToken<T
   contextMaxBytes?: number;
 }
 
+/** Where the session routes are. */
+export interface SessionRoutesOptions {
+  /** Path of the controller, such as `'auth'`: `POST /auth/refresh` and the others. */
+  path: string;
+}
+
 /** What must be known while the module graph is built, so it stands beside the factory of `forRootAsync`. */
 export interface AuthentifyExtras {
   /** Name of the TypeORM data source. Default: the default one. */
@@ -102,6 +108,8 @@ export interface AuthentifyExtras {
    * word; it begins the names of the default table and cookies. Default none.
    */
   name?: string;
+  /** Mounts routes to refresh, log out, list and end sessions. Default none; login stays the app's. */
+  sessionRoutes?: SessionRoutesOptions;
 }
 
 /** The app's user entity; the library makes the token entity for it (table `auth_tokens`). */

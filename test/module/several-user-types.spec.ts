@@ -24,8 +24,9 @@ import {
   TokenService,
 } from 'nestjs-authentify';
 import { afterAll, afterEach, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
-import { bearer, cookie, send } from '../requests/client.js';
+import { type Answer, bearer, cookie, send } from '../requests/client.js';
 import { type MaybeAuthenticated, verdict, whoami } from '../requests/controllers.js';
+import { sessionClient } from '../session-routes/client.js';
 import { ADAPTERS, startApp, type TestApp } from '../support/app.js';
 import { Staff, StaffToken } from '../support/staff.js';
 import { User } from '../support/users.js';
@@ -150,13 +151,14 @@ describe.each(ADAPTERS)('customers and staff in one app on %s', (adapter) => {
   ) {
     t = await startApp({
       adapter,
-      extras,
+      extras: { sessionRoutes: { path: 'customers' }, ...extras },
       imports: [
         AuthentifyModule.forRoot({
           name: 'staff',
           tokenEntity: StaffToken,
           tokenPrefix: 'st',
           realm: 'staff',
+          sessionRoutes: { path: 'staff' },
           ...staff,
         }),
       ],
@@ -282,6 +284,25 @@ describe.each(ADAPTERS)('customers and staff in one app on %s', (adapter) => {
       expect((await get('/staff/either', headers)).status).toBe(200);
     });
 
+    it('each has session routes of its own', async () => {
+      const customers = sessionClient(`${t.url}/customers`);
+      const staff = sessionClient(`${t.url}/staff`);
+      const listed = async (routes: typeof staff, { header }: Visitor): Promise<Answer> =>
+        routes.call('GET', 'sessions', { headers: bearer(header.accessToken) });
+      expect((await listed(customers, customer)).status).toBe(200);
+      expect((await listed(staff, colleague)).status).toBe(200);
+      expect((await listed(customers, colleague)).status).toBe(401);
+      expect((await listed(staff, customer)).status).toBe(401);
+      expect((await staff.refresh(customer.header.refreshToken)).status).toBe(401);
+      const next = await staff.refresh(colleague.header.refreshToken);
+      expect([next.status, next.json.accessToken]).toEqual([200, expect.stringMatching(/^st_at_/)]);
+      const answer = await staff.call('POST', 'logout', {
+        headers: { Cookie: `__Host-token=${customer.inCookie.accessToken}` },
+      });
+      expect([answer.status, answer.cookies]).toEqual([204, []]);
+      expect(await both.customers.verifyToken(customer.inCookie.accessToken)).not.toBeNull();
+    });
+
     it('R67: a plain AuthGuard, which knows strategies by one name only, is refused rather than mistaken', async () => {
       t.app.useLogger(false);
       for (const visitor of [customer, colleague]) {
@@ -300,6 +321,8 @@ describe.each(ADAPTERS)('customers and staff in one app on %s', (adapter) => {
       expect((await get('/customers/all-routes')).status).toBe(401);
       expect((await get('/staff/either', bearer(colleague.header.accessToken))).status).toBe(200);
       expect((await get('/staff/either', bearer(customer.header.accessToken))).status).toBe(401);
+      expect((await get('/staff/sessions', bearer(colleague.header.accessToken))).status).toBe(200);
+      expect((await get('/customers/sessions', bearer(customer.header.accessToken))).status).toBe(200);
     });
 
     it('a guard that authenticates nobody opens nothing', async () => {
