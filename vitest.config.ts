@@ -31,7 +31,11 @@ async function databases(): Promise<string[]> {
   return found;
 }
 
-const alias = { 'nestjs-authentify': fileURLToPath(new URL('lib/index.ts', import.meta.url)) };
+const lib = fileURLToPath(new URL('lib', import.meta.url));
+const alias = [
+  { find: /^nestjs-authentify$/, replacement: `${lib}/index.ts` },
+  { find: /^nestjs-authentify\/([\w-]+)$/, replacement: `${lib}/$1/index.ts` },
+];
 const shared = {
   pool: 'forks' as const,
   setupFiles: ['test/support/setup.ts'],
