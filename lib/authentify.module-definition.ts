@@ -1,10 +1,10 @@
 import { ConfigurableModuleBuilder, type DynamicModule, type Provider, type Type } from '@nestjs/common';
-import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
+import { APP_GUARD, APP_INTERCEPTOR, ModulesContainer } from '@nestjs/core';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { AllRoutesGuard } from './authentication/guards/all-routes.guard.js';
 import { AutoRefreshInterceptor } from './authentication/interceptors/auto-refresh.interceptor.js';
 import { AUTH_DATA_SOURCE, AUTH_TOKEN_ENTITY, AUTHENTIFY_OPTIONS } from './authentify.constants.js';
-import { UNNAMED } from './authentify.registration.js';
+import { assertApart, UNNAMED } from './authentify.registration.js';
 import { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';
 import type { AuthentifyExtras, AuthentifyOptions } from './options/authentify-options.interface.js';
 import { resolveOptions } from './options/resolve-options.js';
@@ -29,6 +29,9 @@ const DEFAULTS = {
   name: undefined,
   sessionRoutes: undefined,
 } as Extras;
+
+/** A provider that only checks; nobody injects it. */
+const REGISTRATIONS_CHECK = Symbol('REGISTRATIONS_CHECK');
 
 const NAME = /^[a-z][a-z0-9_]{0,31}$/;
 
@@ -62,6 +65,11 @@ function defineModule(definition: DynamicModule, extras: Extras): DynamicModule 
         provide: AUTHENTIFY_OPTIONS,
         useFactory: (options: unknown) => resolveOptions(options, extras),
         inject: [MODULE_OPTIONS_TOKEN],
+      },
+      {
+        provide: REGISTRATIONS_CHECK,
+        useFactory: (modules: ModulesContainer) => assertApart(modules, AllRoutesGuard),
+        inject: [ModulesContainer],
       },
       ...forAllRoutes(extras),
     ],

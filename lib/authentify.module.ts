@@ -1,9 +1,7 @@
 import { type DynamicModule, Inject, Logger, Module, type OnModuleInit } from '@nestjs/common';
-import { ModulesContainer } from '@nestjs/core';
 import { AuthHooks } from './authentication/auth-hooks.js';
 
 import { Challenge } from './authentication/challenge.js';
-import { AllRoutesGuard } from './authentication/guards/all-routes.guard.js';
 import { AuthentifyGuard } from './authentication/guards/authentify.guard.js';
 import { ContextGuard } from './authentication/guards/context.guard.js';
 import { CookieAuthGuard } from './authentication/guards/cookie-auth.guard.js';
@@ -18,7 +16,7 @@ import { HeaderTokenStrategy } from './authentication/strategies/header-token.st
 import { TokenCookies } from './authentication/token-cookies.js';
 import { AUTHENTIFY_OPTIONS } from './authentify.constants.js';
 import { ConfigurableAuthentifyModule, EXTRA_NAMES, nameOf } from './authentify.module-definition.js';
-import { assertApart, offer } from './authentify.registration.js';
+import { offer } from './authentify.registration.js';
 import { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';
 import { AuthentifyEvents } from './events/authentify-events.js';
 import type {
@@ -91,16 +89,11 @@ const OFFERED = [AUTHENTIFY_OPTIONS, ...PUBLIC_PROVIDERS];
   ],
 })
 export class AuthentifyModule extends ConfigurableAuthentifyModule implements OnModuleInit {
-  // Private to the language too: `inspect` would follow Nest's container down to the app's own options (R63).
-  readonly #modules: ModulesContainer;
-
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
     private readonly table: TokenTable,
-    modules: ModulesContainer,
   ) {
     super();
-    this.#modules = modules;
   }
 
   /**
@@ -143,10 +136,8 @@ export class AuthentifyModule extends ConfigurableAuthentifyModule implements On
     return offer(super.forRootAsync(options), nameOf(options), OFFERED);
   }
 
-  /** Checks at boot what only the whole app and the data source can tell. */
+  /** Checks at boot what only the data source can tell. */
   onModuleInit(): void {
-    const registrations = [...this.#modules.values()].filter(({ metatype }) => metatype === AuthentifyModule);
-    assertApart(registrations, AllRoutesGuard);
     this.table.check();
     const { tokenTtl, sessionMaxTtl } = this.options;
     if (tokenTtl === null && sessionMaxTtl === null) {

@@ -1,12 +1,10 @@
 import { type DynamicModule, Inject, type Type } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
+import { AUTH_TOKEN_ENTITY } from './authentify.constants.js';
 import { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';
 
 /** What the registration without a name is called where one is asked for. */
 export const UNNAMED = 'default';
-
-/** A registration as Nest holds it. */
-type Registration = NonNullable<ReturnType<ModulesContainer['get']>>;
 
 /** A class of this library that apps inject, or a symbol of its own. */
 type Injectable = Type<unknown> | symbol;
@@ -60,8 +58,13 @@ export function offer(
   };
 }
 
-/** @throws AuthentifyConfigurationError where registrations of one app offer the same, or guard the same routes, twice. */
-export function assertApart(registrations: readonly Registration[], forAllRoutes: Type<unknown>): void {
+/**
+ * Checks the registrations of an app, before any database is asked.
+ *
+ * @throws AuthentifyConfigurationError where several offer the same to the same modules, or guard the same routes.
+ */
+export function assertApart(modules: ModulesContainer, forAllRoutes: Type<unknown>): void {
+  const registrations = [...modules.values()].filter(({ providers }) => providers.has(AUTH_TOKEN_ENTITY));
   const offered = registrations.filter(({ isGlobal }) => isGlobal).flatMap(({ exports }) => Array.from(exports));
   if (new Set(offered).size < offered.length) {
     throw new AuthentifyConfigurationError(

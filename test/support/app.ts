@@ -63,20 +63,26 @@ export async function startApp<TToken extends AbstractAuthToken<User> = Abstract
       })
     : AuthentifyModule.forRoot<User>({ ...(setup.options as object), ...setup.extras, userEntity: User });
   let app: INestApplication | undefined;
+  let connection: Promise<DataSource> | undefined;
   try {
     const testing = await Test.createTestingModule({
       imports: [
         TypeOrmModule.forRootAsync({
           useFactory: () => ({
             ...database.options,
+            synchronize: true,
             ...(setup.dataSource as object),
             entities: [User, tokenEntity, ...(setup.entities ?? [])],
-            synchronize: true,
+            retryAttempts: 0,
             logging: true,
             logger: statements,
           }),
-          dataSourceFactory: async (options) =>
-            beside?.dataSource ?? new DataSource(options as DataSourceOptions).initialize(),
+          dataSourceFactory: (options) => {
+            connection = beside
+              ? Promise.resolve(beside.dataSource)
+              : new DataSource(options as DataSourceOptions).initialize();
+            return connection;
+          },
         }),
         module,
         ...(setup.imports ?? []),
@@ -91,7 +97,11 @@ export async function startApp<TToken extends AbstractAuthToken<User> = Abstract
     setup.configure?.(app);
     await app.listen(0, '127.0.0.1');
   } catch (error) {
-    await app?.close();
+    // Whatever failed, the connection may only be about to be made.
+    await new Promise((resolve) => setImmediate(resolve));
+    const dataSource = await Promise.resolve(connection).catch(() => undefined);
+    if (app) await app.close();
+    else if (!beside) await dataSource?.destroy();
     await database.drop();
     throw error;
   }
