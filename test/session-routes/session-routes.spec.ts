@@ -238,7 +238,10 @@ describe.each(ADAPTERS)('session routes on %s', (adapter) => {
     });
 
     it('R53: sessions are listed newest first, without secrets, and the asking one is marked', async () => {
-      const [older, session] = [await open('cookie', { device: 'tablet' }), await open(mode, { device: 'laptop' })];
+      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
+      const older = await open('cookie', { device: 'tablet' });
+      vi.setSystemTime(Date.now() + 1);
+      const session = await open(mode, { device: 'laptop' });
       await t.tokens.generateHeaderToken(await t.createUser());
       const answer = await routes.call('GET', 'sessions', { headers: routes.credentials(session) });
       const view = ({ token }: IssuedTokens, current: boolean) => ({
@@ -340,6 +343,14 @@ describe.each(ADAPTERS)('session routes on %s', (adapter) => {
       expect([answer.status, answer.cookies]).toEqual([204, []]);
     });
     expect(statements).toEqual([]);
+  });
+
+  it('R11: logout reads no form', async () => {
+    const { refreshToken, token } = await open('header');
+    const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
+    const answer = await routes.call('POST', 'logout', { headers, body: `refreshToken=${refreshToken}` });
+    expect(answer.status).toBe(204);
+    expect((await t.tokens.listUserTokens(user)).map(({ id }) => id)).toEqual([token.id]);
   });
 
   it('a plain HTML form of this site can log out', async () => {
