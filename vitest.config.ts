@@ -32,12 +32,6 @@ async function databases(): Promise<string[]> {
   return found;
 }
 
-const source = (path: string) => fileURLToPath(new URL(`lib/${path}`, import.meta.url));
-/** The package by its names, from its sources; the first that fits decides. */
-const alias = {
-  'nestjs-authentify/migrations': source('migrations/index.ts'),
-  'nestjs-authentify': source('index.ts'),
-};
 /** Whether Chromium is there; `AUTHENTIFY_TEST_BROWSER=chromium` says that it must be, as in CI. */
 function hasBrowser(): boolean {
   if (findChromium() !== undefined) return true;
@@ -46,6 +40,11 @@ function hasBrowser(): boolean {
   return false;
 }
 
+const lib = fileURLToPath(new URL('lib', import.meta.url));
+const alias = [
+  { find: /^nestjs-authentify$/, replacement: `${lib}/index.ts` },
+  { find: /^nestjs-authentify\/([\w-]+)$/, replacement: `${lib}/$1/index.ts` },
+];
 const shared = {
   pool: 'forks' as const,
   setupFiles: ['test/support/setup.ts'],

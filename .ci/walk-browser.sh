@@ -4,7 +4,7 @@
 #   npm run start:browser                      (in another terminal)
 #   bash .ci/walk-browser.sh http://127.0.0.1:3000
 set -uo pipefail
-. "$(dirname "${BASH_SOURCE[0]}")/walking.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/walk-tools.sh"
 
 LOGIN='{"email":"demo@example.com","password":"demo-password"}'
 laptop="$WORK/laptop"
@@ -52,4 +52,4 @@ echo 'Log out'
 expect 204 'logout' POST /api/logout -b "$phone"
 header_says 'removes the cookies' '^set-cookie: browser-token=; Max-Age=0'
 expect 401 'a kept copy is worthless' GET /api/me -b "$phone"
-finish
+finish_walk

@@ -6,10 +6,9 @@
 #
 # Prints one line per request and exits 1 if any answer was not as expected.
 set -uo pipefail
-. "$(dirname "${BASH_SOURCE[0]}")/walking.sh"
 
-bearer() { printf 'Authorization: Bearer %s' "$1"; }
-refresh_body() { printf '{"refreshToken":"%s"}' "$1"; }
+. "$(dirname "${BASH_SOURCE[0]}")/walk-tools.sh"
+
 credentials() { # credentials NAME MODE DEVICE
   printf '{"email":"%s@example.com","password":"%s-password","mode":"%s","device":"%s"}' "$1" "$1" "$2" "$3"
 }
@@ -70,27 +69,27 @@ walk_header() {
   refresh="$(of_body body.refreshToken)"
   expect 200 'login on the phone' POST /auth/login --json "$(credentials demo header phone)"
   other="$(of_body body.accessToken)"
-  expect 200 'the list' GET /sessions -H "$(bearer "$access")"
+  expect 200 'the list' GET /auth/sessions -H "$(bearer "$access")"
   body_says 'names both, newest first, and which one is asking' \
     "body.length === 2 && body[0].context.device === 'phone' && body[1].context.device === 'laptop' && body[1].current && !body[0].current"
   id="$(of_body 'body[0].id')"
-  expect 401 'ending one needs a session' DELETE "/sessions/$id"
+  expect 401 'ending one needs a session' DELETE "/auth/sessions/$id"
   expect 200 'somebody else logs in' POST /auth/login --json "$(credentials premium header tablet)"
   premium="$(of_body body.accessToken)"
   expect 200 'premium is open to a premium plan' GET /premium -H "$(bearer "$premium")"
-  expect 204 'and cannot end a session of others' DELETE "/sessions/$id" -H "$(bearer "$premium")"
+  expect 204 'and cannot end a session of others' DELETE "/auth/sessions/$id" -H "$(bearer "$premium")"
   expect 200 'the phone is still in' GET /me -H "$(bearer "$other")"
-  expect 204 'the laptop ends the phone' DELETE "/sessions/$id" -H "$(bearer "$access")"
+  expect 204 'the laptop ends the phone' DELETE "/auth/sessions/$id" -H "$(bearer "$access")"
   expect 401 'the phone is out at once' GET /me -H "$(bearer "$other")"
-  expect 204 'ending it again changes nothing' DELETE "/sessions/$id" -H "$(bearer "$access")"
-  expect 204 'nor does nonsense' DELETE /sessions/nonsense -H "$(bearer "$access")"
+  expect 204 'ending it again changes nothing' DELETE "/auth/sessions/$id" -H "$(bearer "$access")"
+  expect 204 'nor does nonsense' DELETE /auth/sessions/nonsense -H "$(bearer "$access")"
 
   echo 'Logout by header'
   expect 204 'logout' POST /auth/logout -H "$(bearer "$access")"
   no_header 'sets no cookies in header mode' '^set-cookie:'
   expect 401 'access is refused' GET /me -H "$(bearer "$access")"
   expect 401 'refresh is refused' POST /auth/refresh --json "$(refresh_body "$refresh")"
-  expect 401 'a second logout has nothing to end' POST /auth/logout -H "$(bearer "$access")"
+  expect 204 'a second logout has nothing to end' POST /auth/logout -H "$(bearer "$access")"
   expect 200 'login on the laptop' POST /auth/login --json "$(credentials demo header laptop)"
   access="$(of_body body.accessToken)"
   expect 200 'login on the phone' POST /auth/login --json "$(credentials demo header phone)"
@@ -101,8 +100,6 @@ walk_header() {
   expect 200 'others are not' GET /me -H "$(bearer "$premium")"
   expect 204 'until they log out' POST /auth/logout -H "$(bearer "$premium")"
 }
-
-cookie_in_jar() { awk -v name="$1" '$6 == name { print $7 }' "$jar"; }
 
 walk_cookie() {
   local jar="$WORK/jar" second="$WORK/second" old_access old_refresh
@@ -138,7 +135,7 @@ walk_cookie() {
   same 'gets the same cookies again' "$(awk '$6 == "token" { print $7 }' "$second")" "$(cookie_in_jar token)"
   expect 401 'no refresh cookie at all' POST /auth/refresh --json '{}'
   no_header 'a failed refresh leaves the cookies alone' '^set-cookie:'
-  expect 200 'the session is in the list' GET /sessions -b "$jar"
+  expect 200 'the session is in the list' GET /auth/sessions -b "$jar"
   body_says 'as the current one' "body.length === 1 && body[0].current && body[0].context.device === 'browser'"
 
   echo 'Logout by cookie'
@@ -159,4 +156,4 @@ walk_cookie() {
 
 walk_header
 walk_cookie
-finish
+finish_walk

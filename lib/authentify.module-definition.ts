@@ -1,12 +1,14 @@
 import { ConfigurableModuleBuilder, type DynamicModule, type Provider, type Type } from '@nestjs/common';
-import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
+import { APP_GUARD, APP_INTERCEPTOR, ModulesContainer } from '@nestjs/core';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
-import { AuthentifyGuard } from './authentication/guards/authentify.guard.js';
+import { AllRoutesGuard } from './authentication/guards/all-routes.guard.js';
 import { AutoRefreshInterceptor } from './authentication/interceptors/auto-refresh.interceptor.js';
 import { AUTH_DATA_SOURCE, AUTH_TOKEN_ENTITY, AUTHENTIFY_OPTIONS } from './authentify.constants.js';
+import { assertApart, UNNAMED } from './authentify.registration.js';
 import { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';
 import type { AuthentifyExtras, AuthentifyOptions } from './options/authentify-options.interface.js';
 import { resolveOptions } from './options/resolve-options.js';
+import { sessionControllers } from './session-routes/session-controllers.js';
 import { AbstractAuthToken } from './tokens/entities/abstract-auth-token.js';
 import { authTokenEntity } from './tokens/entities/auth-token-entity.js';
 
@@ -24,7 +26,14 @@ const DEFAULTS = {
   isGlobal: true,
   guardAllRoutes: false,
   autoRefresh: false,
+  name: undefined,
+  sessionRoutes: undefined,
 } as Extras;
+
+/** A provider that only checks; nobody injects it. */
+const REGISTRATIONS_CHECK = Symbol('REGISTRATIONS_CHECK');
+
+const NAME = /^[a-z][a-z0-9_]{0,31}$/;
 
 export const EXTRA_NAMES: readonly string[] = Object.keys(DEFAULTS);
 
@@ -57,19 +66,31 @@ function defineModule(definition: DynamicModule, extras: Extras): DynamicModule 
         useFactory: (options: unknown) => resolveOptions(options, extras),
         inject: [MODULE_OPTIONS_TOKEN],
       },
+      {
+        provide: REGISTRATIONS_CHECK,
+        useFactory: (modules: ModulesContainer) => assertApart(modules, AllRoutesGuard),
+        inject: [ModulesContainer],
+      },
       ...forAllRoutes(extras),
     ],
+    controllers: sessionControllers(extras.sessionRoutes),
   };
 }
 
-function tokenEntityOf({ userEntity, tokenEntity }: Extras): Type<AbstractAuthToken> {
+/** The name of a registration beside another one; `undefined` for the only one, or the first. */
+export function nameOf({ name }: Extras): string | undefined {
+  if (name === undefined || (typeof name === 'string' && name !== UNNAMED && NAME.test(name))) return name;
+  throw new AuthentifyConfigurationError('name', `must be a lower-case word such as staff, and not "${UNNAMED}"`);
+}
+
+function tokenEntityOf({ userEntity, tokenEntity, name }: Extras): Type<AbstractAuthToken> {
   if (userEntity && tokenEntity) {
     throw new AuthentifyConfigurationError(
       'tokenEntity',
       'and userEntity exclude each other: the token entity names its user itself',
     );
   }
-  if (userEntity) return authTokenEntity(() => userEntity);
+  if (userEntity) return authTokenEntity(() => userEntity, nameOf({ name }));
   if (!tokenEntity) {
     throw new AuthentifyConfigurationError(
       'userEntity',
@@ -85,7 +106,9 @@ function tokenEntityOf({ userEntity, tokenEntity }: Extras): Type<AbstractAuthTo
 function forAllRoutes(extras: Extras): Provider[] {
   const providers: Provider[] = [];
   // `useExisting`, so that tests can override the guard.
-  if (flag(extras, 'guardAllRoutes', false)) providers.push({ provide: APP_GUARD, useExisting: AuthentifyGuard });
+  if (flag(extras, 'guardAllRoutes', false)) {
+    providers.push(AllRoutesGuard, { provide: APP_GUARD, useExisting: AllRoutesGuard });
+  }
   if (flag(extras, 'autoRefresh', false)) {
     providers.push(AutoRefreshInterceptor, { provide: APP_INTERCEPTOR, useExisting: AutoRefreshInterceptor });
   }

@@ -1,11 +1,13 @@
 import { type DynamicModule, Inject, Logger, Module, type OnModuleInit } from '@nestjs/common';
 import { AuthHooks } from './authentication/auth-hooks.js';
+
 import { Challenge } from './authentication/challenge.js';
 import { CrossSiteCheck } from './authentication/cross-site-check.js';
 import { AuthentifyGuard } from './authentication/guards/authentify.guard.js';
 import { ContextGuard } from './authentication/guards/context.guard.js';
 import { CookieAuthGuard } from './authentication/guards/cookie-auth.guard.js';
 import { CrossSiteGuard } from './authentication/guards/cross-site.guard.js';
+import { FreshGuard } from './authentication/guards/fresh.guard.js';
 import { HeaderAuthGuard } from './authentication/guards/header-auth.guard.js';
 import { OwnApplication } from './authentication/own-application.js';
 import { RequestAuthenticator } from './authentication/request-authenticator.js';
@@ -14,7 +16,8 @@ import { CookieTokenStrategy } from './authentication/strategies/cookie-token.st
 import { HeaderTokenStrategy } from './authentication/strategies/header-token.strategy.js';
 import { TokenCookies } from './authentication/token-cookies.js';
 import { AUTHENTIFY_OPTIONS } from './authentify.constants.js';
-import { ConfigurableAuthentifyModule, EXTRA_NAMES } from './authentify.module-definition.js';
+import { ConfigurableAuthentifyModule, EXTRA_NAMES, nameOf } from './authentify.module-definition.js';
+import { offer } from './authentify.registration.js';
 import { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';
 import { AuthentifyEvents } from './events/authentify-events.js';
 import type {
@@ -24,6 +27,7 @@ import type {
   WithUserEntity,
 } from './options/authentify-options.interface.js';
 import type { ResolvedOptions } from './options/resolved-options.js';
+import { SessionCredentials } from './session-routes/session-credentials.js';
 import type { AbstractAuthToken, AnyAuthToken } from './tokens/entities/abstract-auth-token.js';
 import { PresentedTokens } from './tokens/presented-tokens.js';
 import { pruneJobProvider } from './tokens/prune-job.js';
@@ -63,11 +67,14 @@ const PUBLIC_PROVIDERS = [
   CookieTokenStrategy,
   CrossSiteCheck,
   CrossSiteGuard,
+  FreshGuard,
   HeaderAuthGuard,
   HeaderTokenStrategy,
   RequestAuthenticator,
   TokenCookies,
 ];
+
+const OFFERED = [AUTHENTIFY_OPTIONS, ...PUBLIC_PROVIDERS];
 
 /** Database-backed opaque tokens: sessions in a TypeORM table, guards for headers and cookies. */
 @Module({
@@ -77,6 +84,7 @@ const PUBLIC_PROVIDERS = [
     PresentedTokens,
     pruneJobProvider,
     ResponseHeaders,
+    SessionCredentials,
     TokenIssuer,
     TokenLookup,
     TokenPairFactory,
@@ -85,7 +93,6 @@ const PUBLIC_PROVIDERS = [
     TokenTable,
     TokenVerifier,
   ],
-  exports: [AUTHENTIFY_OPTIONS, ...PUBLIC_PROVIDERS],
 })
 export class AuthentifyModule extends ConfigurableAuthentifyModule implements OnModuleInit {
   constructor(
@@ -109,7 +116,7 @@ export class AuthentifyModule extends ConfigurableAuthentifyModule implements On
     options: WithTokenEntity<TToken> & AuthentifyOptions<TToken['user'], TToken>,
   ): DynamicModule;
   static override forRoot(options: object): DynamicModule {
-    return super.forRoot(options);
+    return offer(super.forRoot(options), nameOf(options), OFFERED);
   }
 
   /**
@@ -133,7 +140,7 @@ export class AuthentifyModule extends ConfigurableAuthentifyModule implements On
         'must be returned by the factory of forRootAsync, not stand beside it',
       );
     }
-    return super.forRootAsync(options);
+    return offer(super.forRootAsync(options), nameOf(options), OFFERED);
   }
 
   /** Checks at boot what only the data source can tell. */

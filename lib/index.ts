@@ -1,4 +1,5 @@
 export { AuthentifyModule } from './authentify.module.js';
+export { InjectFor, providerFor } from './authentify.registration.js';
 export { COOKIE_STRATEGY, HEADER_STRATEGY } from './authentify.constants.js';
 
 export { CurrentToken } from './authentication/decorators/current-token.decorator.js';
@@ -6,10 +7,13 @@ export { CurrentUser } from './authentication/decorators/current-user.decorator.
 export { OptionalAuth } from './authentication/decorators/optional-auth.decorator.js';
 export { Public } from './authentication/decorators/public.decorator.js';
 export { RequireContext } from './authentication/decorators/require-context.decorator.js';
+export { RequireFresh } from './authentication/decorators/require-fresh.decorator.js';
 export { AuthentifyGuard } from './authentication/guards/authentify.guard.js';
 export { ContextGuard } from './authentication/guards/context.guard.js';
 export { CookieAuthGuard } from './authentication/guards/cookie-auth.guard.js';
 export { CrossSiteGuard } from './authentication/guards/cross-site.guard.js';
+export { FreshGuard } from './authentication/guards/fresh.guard.js';
+export { GuardFor } from './authentication/guards/guard-for.js';
 export { HeaderAuthGuard } from './authentication/guards/header-auth.guard.js';
 export type { ContextPredicate } from './authentication/guards/required-context.js';
 export { AutoRefreshInterceptor } from './authentication/interceptors/auto-refresh.interceptor.js';
@@ -49,11 +53,13 @@ export type {
   AuthentifyOptionsFactory,
   CookieOptions,
   CsrfOptions,
+  SessionRoutesOptions,
   WithTokenEntity,
   WithUserEntity,
 } from './options/authentify-options.interface.js';
 export type { Duration } from './options/duration.js';
 
+export { RefreshAnswer, RefreshBody, SessionView } from './session-routes/session-views.js';
 export { AuthType } from './tokens/auth-type.js';
 export { AbstractAuthToken, type RevokedReason, type UserId } from './tokens/entities/abstract-auth-token.js';
 export { authTokenEntity } from './tokens/entities/auth-token-entity.js';

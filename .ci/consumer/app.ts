@@ -5,6 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuthentifyModule, CurrentUser, HeaderAuthGuard, TokenService } from 'nestjs-authentify';
 import { createAuthTokens } from 'nestjs-authentify/migrations';
+import { actingAs, travel, travelBack } from 'nestjs-authentify/testing';
 import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
 
 @Entity('users')
@@ -25,7 +26,12 @@ class MeController {
 @Module({
   imports: [
     TypeOrmModule.forRoot({ type: 'sqljs', autoLoadEntities: true, synchronize: true, entities: [User] }),
-    AuthentifyModule.forRoot({ userEntity: User, tokenTtl: '15m', refreshTokenTtl: '7d' }),
+    AuthentifyModule.forRoot({
+      userEntity: User,
+      tokenTtl: '15m',
+      refreshTokenTtl: '7d',
+      sessionRoutes: { path: 'auth' },
+    }),
   ],
   controllers: [MeController],
 })
@@ -70,8 +76,19 @@ async function main(): Promise<void> {
   assert.equal(await me(second.accessToken), 401);
   assert.equal(await tokens.refreshToken(second.refreshToken ?? ''), null);
 
+  const third = await actingAs(app, user);
+  const status = async () => (await fetch(`${url}/me`, { headers: third.headers })).status;
+  assert.equal(await status(), 200);
+  const sessions = await fetch(`${url}/auth/sessions`, { headers: third.headers });
+  assert.equal(((await sessions.json()) as { current: boolean }[]).length, 1);
+  travel('16m');
+  assert.equal(await status(), 401);
+  travelBack();
+  assert.equal((await fetch(`${url}/auth/logout`, { method: 'POST', headers: third.headers })).status, 204);
+  assert.equal(await status(), 401);
+
   await app.close();
-  console.log('logged in, verified, refreshed, revoked');
+  console.log('logged in, verified, refreshed, revoked, acted as, travelled');
 }
 
 main().catch((error: unknown) => {

@@ -16,6 +16,8 @@ export interface TransportRequest extends IncomingRequest {
   /** Header names and values as they stood on the wire; Fastify keeps them on `raw`. */
   rawHeaders?: string[];
   raw?: { rawHeaders?: string[] };
+  /** As the adapter's body parser left it. */
+  body?: unknown;
   /** The Express application that serves it. */
   app?: object;
   /** The Fastify instance that serves it. */

@@ -101,6 +101,12 @@ export interface AuthentifyOptions<TUser = unknown, TToken = AbstractAuthToken<T
   preparedStatements?: boolean;
 }
 
+/** Where the session routes are. */
+export interface SessionRoutesOptions {
+  /** Path of the controller, such as `'auth'`: `POST /auth/refresh` and the others. */
+  path: string;
+}
+
 /** What must be known while the module graph is built, so it stands beside the factory of `forRootAsync`. */
 export interface AuthentifyExtras {
   /** Name of the TypeORM data source. Default: the default one. */
@@ -111,6 +117,14 @@ export interface AuthentifyExtras {
   guardAllRoutes?: boolean;
   /** Extends sessions while they are used, on every route. Default `false`; nothing is registered when off. */
   autoRefresh?: boolean;
+  /**
+   * Sets this registration apart from another one of the same app: other users, in other tables, with other cookies.
+   * What it provides is then injected with `@InjectFor(name)`, and guards are made with `GuardFor(name)`. A lower-case
+   * word; it begins the names of the default table and cookies. Default none.
+   */
+  name?: string;
+  /** Mounts routes to refresh, log out, list and end sessions. Default none; login stays the app's. */
+  sessionRoutes?: SessionRoutesOptions;
 }
 
 /** The app's user entity; the library makes the token entity for it (table `auth_tokens`). */

@@ -24,6 +24,16 @@ export function parseDuration(value: unknown): Milliseconds {
   return Math.round(duration);
 }
 
+/** The same, for a duration that has a name to put before what is wrong with it. */
+export function parseNamedDuration(name: string, value: unknown): Milliseconds {
+  try {
+    return parseDuration(value);
+  } catch (error) {
+    const Failure = error instanceof TypeError ? TypeError : RangeError;
+    throw new Failure(`${name} ${(error as Error).message}`, { cause: error });
+  }
+}
+
 function toMilliseconds(value: unknown): number {
   if (typeof value === 'number') return value * 1000;
   if (typeof value !== 'string') throw new TypeError(`must be a duration; ${REMEDY}`);

@@ -63,8 +63,8 @@ const OPTIONS: { readonly [Name in keyof ResolvedOptions]: is.Check<ResolvedOpti
   secureHashAlgorithm: is.optional('sha256', is.oneOf('sha256', 'sha384', 'sha512')),
   hashSecrets: is.optional([], (value) => Object.freeze(secrets(value).map((key) => createSecretKey(key, 'utf8')))),
   authHeaderPrefixes: is.optional(['Bearer', 'Token'], is.listOf(scheme)),
-  authCookieNames: is.optional(['__Host-token'], is.listOf(cookieName)),
-  refreshCookieName: is.optional('__Host-refresh-token', is.nullable(cookieName)),
+  authCookieNames: is.listOf(cookieName),
+  refreshCookieName: is.nullable(cookieName),
   keepExpiredTokens: is.optional(false, (value) => (typeof value === 'boolean' ? value : is.duration(value))),
   pruneSchedule: is.absentOr(is.text(CRON, "must be a cron expression such as '0 * * * *'")),
   strictContextAccess: is.optional(false, is.flag),
@@ -89,22 +89,34 @@ const OPTIONS: { readonly [Name in keyof ResolvedOptions]: is.Check<ResolvedOpti
  *
  * @throws AuthentifyConfigurationError for unknown names, wrong values and options that contradict each other (R67).
  */
-export function resolveOptions(given: unknown, extras: Pick<AuthentifyExtras, 'autoRefresh'> = {}): ResolvedOptions {
+export function resolveOptions(
+  given: unknown,
+  extras: Pick<AuthentifyExtras, 'autoRefresh' | 'name'> = {},
+): ResolvedOptions {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     throw new AuthentifyConfigurationError('options', 'must be an object; the factory returned something else');
   }
-  const options = readEach({ ...given });
+  const options = readEach({ ...given }, cookieNamesOf(extras.name));
   checkTogether(options, extras.autoRefresh === true);
   return Object.freeze(options);
 }
 
-function readEach(given: Record<string, unknown>): ResolvedOptions {
+/** The cookies of a registration; two on one host would overwrite each other's under the same names. */
+function cookieNamesOf(name: string | undefined) {
+  const prefix = name === undefined ? '__Host-' : `__Host-${name}-`;
+  return { authCookieNames: [`${prefix}token`], refreshCookieName: `${prefix}refresh-token` };
+}
+
+function readEach(given: Record<string, unknown>, cookieNames: ReturnType<typeof cookieNamesOf>): ResolvedOptions {
   for (const name of Object.keys(given)) {
     if (!Object.hasOwn(OPTIONS, name)) {
       throw new AuthentifyConfigurationError(name, `is no option here; known are ${Object.keys(OPTIONS).join(', ')}`);
     }
   }
   if (given.tokenTtl === null) given.refreshTokenTtl ??= null;
+  for (const [name, fallback] of Object.entries(cookieNames)) {
+    if (given[name] === undefined) given[name] = fallback;
+  }
   if (given.sessionMaxTtl === undefined) given.sessionMaxTtl = given.autoRefreshMaxTtl;
   const entries = Object.entries<is.Check<unknown>>(OPTIONS).map(([name, check]) => {
     try {

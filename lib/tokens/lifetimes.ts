@@ -1,4 +1,4 @@
-import { type Milliseconds, parseDuration } from '../options/duration.js';
+import { type Milliseconds, parseNamedDuration } from '../options/duration.js';
 import type { AnyAuthToken } from './entities/abstract-auth-token.js';
 
 /** How long the tokens of a session live from login, rotation or slide on; `null` = without end, or no refresh token. */
@@ -33,13 +33,7 @@ export function readOverrides(overrides: LifetimeOverrides): Partial<Lifetimes> 
 }
 
 function readOverride(name: string, value: number | string | null | undefined): Milliseconds | null | undefined {
-  if (value === null || value === undefined) return value;
-  try {
-    return parseDuration(value);
-  } catch (error) {
-    const Failure = error instanceof TypeError ? TypeError : RangeError;
-    throw new Failure(`${name} ${(error as Error).message}`);
-  }
+  return value === null || value === undefined ? value : parseNamedDuration(name, value);
 }
 
 /** @throws RangeError where the refresh token would not outlive the access token. */

@@ -74,6 +74,22 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
         `(${name}) has a user with a composite primary key; one column is supported`,
       );
     }
+    this.assertOwnTable(metadata);
+  }
+
+  /** Keys of two kinds of users mean nothing to each other: in one table, a customer's token would be a colleague's. */
+  private assertOwnTable(own: EntityMetadata): void {
+    const usersOf = (metadata: EntityMetadata) => metadata.findRelationWithPropertyPath('user')?.inverseEntityMetadata;
+    const { tablePath } = own;
+    const other = this.dataSource.entityMetadatas.find(
+      (metadata) => metadata.tablePath === tablePath && usersOf(metadata) !== usersOf(own),
+    );
+    if (!other) return;
+    throw new AuthentifyConfigurationError(
+      'tokenEntity',
+      `(${this.entity.name}) and ${other.name} keep the sessions of different users in one table, ${tablePath}; ` +
+        'give the registrations names, or the entities tables, of their own',
+    );
   }
 
   /** A user's primary key, from the entity or the key itself. @throws TypeError for anything else (R21). */

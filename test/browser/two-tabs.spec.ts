@@ -24,7 +24,7 @@ describe.each([
   let bothAreHere = async (): Promise<void> => {};
   /** Holds a refresh until that of the other tab has come too, so that both bring the same token. */
   const stage = useStage(options, {
-    prepare: (app) =>
+    configure: (app) =>
       app.use('/refresh', async (request: Request, _response: Response, next: NextFunction) => {
         presented.push(request.headers.cookie ?? '');
         await bothAreHere();

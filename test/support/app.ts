@@ -8,6 +8,7 @@ import {
   type AuthentifyExtras,
   type AuthentifyOptions,
   authTokenEntity,
+  providerFor,
   TokenService,
 } from 'nestjs-authentify';
 import { DataSource, type DataSourceOptions } from 'typeorm';
@@ -30,12 +31,12 @@ export interface Setup<TToken extends AbstractAuthToken<User> = AbstractAuthToke
   logger?: LoggerService;
   /** Options of the data source beside its own, or made of its own. */
   dataSource?: Partial<DataSourceOptions> | ((own: DataSourceOptions) => Partial<DataSourceOptions>);
-  /** Runs before the app listens: middleware, settings. */
-  prepare?: (app: INestApplication) => void;
   /** Serves TLS with this key and certificate. */
   https?: { key: string; cert: string };
   /** Another app whose data source this one uses too: a second node, with options of its own. */
   beside?: Pick<TestApp<TToken>, 'dataSource'>;
+  /** What `main.ts` would do before the app listens. */
+  configure?(app: INestApplication): void;
 }
 
 /** A running app with a database of its own. */
@@ -67,6 +68,7 @@ export async function startApp<TToken extends AbstractAuthToken<User> = Abstract
       })
     : AuthentifyModule.forRoot<User>({ ...(setup.options as object), ...setup.extras, userEntity: User });
   let app: INestApplication | undefined;
+  let connection: Promise<DataSource> | undefined;
   try {
     const builder = Test.createTestingModule({
       imports: [
@@ -77,12 +79,16 @@ export async function startApp<TToken extends AbstractAuthToken<User> = Abstract
               ? setup.dataSource(database.options)
               : setup.dataSource) as object),
             entities: [User, tokenEntity, ...(setup.entities ?? [])],
-            synchronize: true,
+            retryAttempts: 0,
             logging: true,
             logger: statements,
           }),
-          dataSourceFactory: async (options) =>
-            beside?.dataSource ?? new DataSource(options as DataSourceOptions).initialize(),
+          dataSourceFactory: (options) => {
+            connection = beside
+              ? Promise.resolve(beside.dataSource)
+              : new DataSource(options as DataSourceOptions).initialize();
+            return connection;
+          },
         }),
         module,
         ...(setup.imports ?? []),
@@ -98,10 +104,14 @@ export async function startApp<TToken extends AbstractAuthToken<User> = Abstract
             setup.https ? new FastifyAdapter({ https: setup.https }) : new FastifyAdapter(),
           )
         : testing.createNestApplication({ httpsOptions: setup.https });
-    setup.prepare?.(app);
+    setup.configure?.(app);
     await app.listen(0, '127.0.0.1');
   } catch (error) {
-    await app?.close();
+    // Whatever failed, the connection may only be about to be made.
+    await new Promise((resolve) => setImmediate(resolve));
+    const dataSource = await Promise.resolve(connection).catch(() => undefined);
+    if (app) await app.close();
+    else if (!beside) await dataSource?.destroy();
     await database.drop();
     throw error;
   }
@@ -111,7 +121,7 @@ export async function startApp<TToken extends AbstractAuthToken<User> = Abstract
   return {
     app: running,
     url: `${setup.https ? 'https' : 'http'}://127.0.0.1:${address.port}`,
-    tokens: running.get<TokenService<TToken>>(TokenService),
+    tokens: running.get<TokenService<TToken>>(providerFor(setup.extras?.name ?? 'default', TokenService)),
     dataSource,
     statements,
     tokenEntity,

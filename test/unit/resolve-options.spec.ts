@@ -213,6 +213,7 @@ const WRONG: [keyof AuthentifyOptions, unknown[]][] = [
   ['refreshCookieName', ['', 'a b', 'a=b', 'a;b', 7, ['refresh'], true]],
   ['keepExpiredTokens', [null, 0, -1, 'true', '90', {}, Number.NaN]],
   ['strictContextAccess', [null, 1, 'yes']],
+  ['preparedStatements', [null, 0, 'no']],
   ['postAuthHandler', [null, 'handler', {}, new Handler(), NoHandler]],
   ['postAutoRefreshHandler', [null, 7, {}, NoHandler]],
   ['refreshGracePeriod', [-1, Number.NaN, Number.POSITIVE_INFINITY, '30', null, true, {}]],

@@ -2,7 +2,8 @@ import { applyDecorators, UseInterceptors } from '@nestjs/common';
 import type { IncomingRequest } from '../../options/auth-handler.interface.js';
 import type { JsonObject } from '../../tokens/json.js';
 import { ContextGuard } from '../guards/context.guard.js';
-import { type ContextPredicate, type ContextRequirement, REQUIRED_CONTEXT } from '../guards/required-context.js';
+import { type ContextPredicate, REQUIRED_CONTEXT } from '../guards/required-context.js';
+import { addRequirement } from '../guards/requirement.guard.js';
 
 /**
  * Lets only sessions pass whose context holds these members, or satisfies the predicate: 403 otherwise, 401 without
@@ -15,14 +16,5 @@ export function RequireContext<
   TContext extends object = JsonObject,
   TRequest extends IncomingRequest = IncomingRequest,
 >(requirement: Partial<TContext> | ContextPredicate<TContext, TRequest>): MethodDecorator & ClassDecorator {
-  return applyDecorators(addRequirement(requirement), UseInterceptors(ContextGuard));
-}
-
-/** Adds to what is asked for already, so that several decorators, or one on the controller too, all count. */
-function addRequirement(requirement: ContextRequirement): MethodDecorator & ClassDecorator {
-  return (target: object, _property?: unknown, descriptor?: PropertyDescriptor) => {
-    const holder = (descriptor?.value ?? target) as object;
-    const known = (Reflect.getMetadata(REQUIRED_CONTEXT, holder) ?? []) as ContextRequirement[];
-    Reflect.defineMetadata(REQUIRED_CONTEXT, [...known, requirement], holder);
-  };
+  return applyDecorators(addRequirement(REQUIRED_CONTEXT, requirement), UseInterceptors(ContextGuard));
 }

@@ -1,3 +1,4 @@
+import { RUN_BY_OWN_GUARD } from '../own-application.js';
 import type { TransportRequest } from '../request-context.js';
 
 /** What a strategy came to: a user with the token as info, a failure, or neither where nothing was presented. */
@@ -27,6 +28,6 @@ export function runStrategy(strategy: RunnableStrategy, request: TransportReques
       pass: nobody,
       redirect: nobody,
     });
-    run.authenticate(request as never, {});
+    run.authenticate(request as never, RUN_BY_OWN_GUARD);
   });
 }

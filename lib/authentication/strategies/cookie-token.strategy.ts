@@ -4,6 +4,7 @@ import Strategy from 'passport-custom';
 import { AUTHENTIFY_OPTIONS, COOKIE_STRATEGY } from '../../authentify.constants.js';
 import type { ResolvedOptions } from '../../options/resolved-options.js';
 import { credentialInCookies } from '../extractors/cookie-header.js';
+import { OwnApplication } from '../own-application.js';
 import type { TransportRequest } from '../request-context.js';
 import { RequestAuthenticator } from '../request-authenticator.js';
 
@@ -17,8 +18,15 @@ export class CookieTokenStrategy extends PassportStrategy(Strategy, COOKIE_STRAT
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
     private readonly authenticator: RequestAuthenticator,
+    private readonly application: OwnApplication,
   ) {
     super();
+  }
+
+  /** What Passport calls. @throws Error where it cannot have meant this very strategy. */
+  override authenticate(request: never, options?: unknown): void {
+    this.application.assertUnambiguous(options);
+    super.authenticate(request, options);
   }
 
   /** User and token, or `null` when nothing was presented. @throws HttpException for a bad credential or a foreign site. */

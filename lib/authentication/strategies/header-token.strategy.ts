@@ -4,6 +4,7 @@ import Strategy from 'passport-custom';
 import { AUTHENTIFY_OPTIONS, HEADER_STRATEGY } from '../../authentify.constants.js';
 import type { ResolvedOptions } from '../../options/resolved-options.js';
 import { credentialInHeader } from '../extractors/authorization-header.js';
+import { OwnApplication } from '../own-application.js';
 import type { TransportRequest } from '../request-context.js';
 import { RequestAuthenticator } from '../request-authenticator.js';
 
@@ -16,8 +17,15 @@ export class HeaderTokenStrategy extends PassportStrategy(Strategy, HEADER_STRAT
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
     private readonly authenticator: RequestAuthenticator,
+    private readonly application: OwnApplication,
   ) {
     super();
+  }
+
+  /** What Passport calls. @throws Error where it cannot have meant this very strategy. */
+  override authenticate(request: never, options?: unknown): void {
+    this.application.assertUnambiguous(options);
+    super.authenticate(request, options);
   }
 
   /** User and token, or `null` when nothing was presented. @throws HttpException for a bad credential. */

@@ -4,16 +4,16 @@ import { AuthentifyConfigurationError } from '../../errors/authentify-configurat
 import { AbstractAuthToken } from './abstract-auth-token.js';
 import { TokenOwner } from './token-owner.decorator.js';
 
-const entities = new WeakMap<Type<unknown>, Type<AbstractAuthToken>>();
+const entities = new WeakMap<Type<unknown>, Map<string, Type<AbstractAuthToken>>>();
 
 /**
- * The default token entity of a user class (table `auth_tokens`), the same class at each call.
- * List it in the `entities` of a data source that does not auto-load, such as the TypeORM CLI's.
+ * The default token entity of a user class, the same class at each call: table `auth_tokens`, or `staff_auth_tokens`
+ * for a registration with the name `staff`. List it in the `entities` of a data source that does not auto-load, such as the TypeORM CLI's.
  *
  * @example `entities: [User, authTokenEntity(() => User)]`
  * @throws AuthentifyConfigurationError when the function returns no class, usually because of a circular import.
  */
-export function authTokenEntity<TUser>(user: () => Type<TUser>): Type<AbstractAuthToken<TUser>> {
+export function authTokenEntity<TUser>(user: () => Type<TUser>, name?: string): Type<AbstractAuthToken<TUser>> {
   const userEntity = user();
   if (typeof userEntity !== 'function') {
     throw new AuthentifyConfigurationError(
@@ -21,16 +21,18 @@ export function authTokenEntity<TUser>(user: () => Type<TUser>): Type<AbstractAu
       'is no class; if two files import each other, move this call to a third one',
     );
   }
-  const entity = entities.get(userEntity) ?? defineEntity(userEntity);
-  entities.set(userEntity, entity);
+  const table = name === undefined ? 'auth_tokens' : `${name}_auth_tokens`;
+  const known = entities.get(userEntity) ?? new Map<string, Type<AbstractAuthToken>>();
+  const entity = known.get(table) ?? defineEntity(userEntity, table);
+  entities.set(userEntity, known.set(table, entity));
   return entity as Type<AbstractAuthToken<TUser>>;
 }
 
-function defineEntity<TUser>(userEntity: Type<TUser>): Type<AbstractAuthToken<TUser>> {
+function defineEntity<TUser>(userEntity: Type<TUser>, table: string): Type<AbstractAuthToken<TUser>> {
   class AuthToken extends AbstractAuthToken<TUser> {
     user!: TUser;
   }
   TokenOwner(() => userEntity)(AuthToken.prototype, 'user');
-  Entity('auth_tokens')(AuthToken);
+  Entity(table)(AuthToken);
   return AuthToken;
 }

@@ -14,6 +14,8 @@ import { User } from './users/user.entity.js';
       userEntity: User,
       // Closed unless opened: a route somebody forgets to guard answers 401, and `@Public()` is easy to search for.
       guardAllRoutes: true,
+      // POST /auth/refresh, /auth/logout, /auth/logout-all, /auth/logout-others, GET /auth/sessions, DELETE /auth/sessions/:id
+      sessionRoutes: { path: 'auth' },
       // Who keeps working stays logged in, up to 30 days after the login; who stops has 15 minutes,
       // then a week to come back with the refresh token.
       tokenTtl: '15m',

@@ -27,7 +27,7 @@ function howToTry(url: string): string {
 
   curl -s -b jar -c jar ${url}/auth/login --json '${login('cookie')}'
   curl -s -b jar -c jar ${url}/me
-  curl -s -b jar -c jar ${url}/auth/refresh --json '{}'
+  curl -s -b jar -c jar -X POST ${url}/auth/refresh
 `;
 }
 

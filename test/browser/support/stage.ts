@@ -17,7 +17,7 @@ export interface Stage {
 /** Starts a browser, the bank with these options and an attacker, all over TLS unless told otherwise. */
 export function useStage(
   options: AuthentifyOptions<User>,
-  { tls = true, ...setup }: Pick<Setup, 'adapter' | 'prepare'> & { tls?: boolean } = {},
+  { tls = true, ...setup }: Pick<Setup, 'adapter' | 'configure'> & { tls?: boolean } = {},
 ): Stage {
   const stage = {} as Stage;
   beforeAll(async () => {

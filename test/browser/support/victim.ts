@@ -32,7 +32,7 @@ export interface Visit {
 
 export async function startVictim(
   options: AuthentifyOptions<User>,
-  setup: Pick<Setup, 'adapter' | 'https' | 'prepare'>,
+  setup: Pick<Setup, 'adapter' | 'https' | 'configure'>,
 ): Promise<Victim> {
   const t = await startApp({ ...setup, options: options as never, controllers: [BankController] });
   const bank = t.app.get(BankController);

@@ -1,6 +1,5 @@
 import { Module } from '@nestjs/common';
 import { AccountController } from './account.controller.js';
-import { SessionsController } from './sessions.controller.js';
 
-@Module({ controllers: [AccountController, SessionsController] })
+@Module({ controllers: [AccountController] })
 export class AccountModule {}

@@ -1,5 +1,6 @@
-# What a walk through a sample is made of; sourced by the walks, whose first argument says where the sample is.
-
+#!/usr/bin/env bash
+# What walks of the samples with curl share: sourced by walk*.sh, which get the base address as their argument.
+# One line per check; `finish_walk` tells how many were as expected and exits 1 unless all were.
 BASE="${1:-http://127.0.0.1:3000}"
 BASE="${BASE%/}"
 WORK="$(mktemp -d)"
@@ -60,7 +61,11 @@ of_body() { # the value of an expression over the last JSON body
   ' "$WORK/body" "$1"
 }
 
-finish() { # says how it went, and exits 1 if any answer was not as expected
+bearer() { printf 'Authorization: Bearer %s' "$1"; }
+refresh_body() { printf '{"refreshToken":"%s"}' "$1"; }
+cookie_in_jar() { awk -v name="$1" '$6 == name { print $7 }' "$jar"; }
+
+finish_walk() {
   echo "Walk: $good of $((good + bad)) checks as expected"
   [ "$bad" -eq 0 ]
 }

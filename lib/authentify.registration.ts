@@ -1,0 +1,83 @@
+import { type DynamicModule, Inject, type Type } from '@nestjs/common';
+import type { ModulesContainer } from '@nestjs/core';
+import { AUTH_TOKEN_ENTITY } from './authentify.constants.js';
+import { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';
+
+/** What the registration without a name is called where one is asked for. */
+export const UNNAMED = 'default';
+
+/** A class of this library that apps inject, or a symbol of its own. */
+type Injectable = Type<unknown> | symbol;
+
+/**
+ * The injection token of one of this library's classes in the registration of that `name`; the one without a name is
+ * `'default'`. `app.get(TokenService)` itself would give any of several registrations'.
+ *
+ * @example `app.get<TokenService<StaffToken>>(providerFor('staff', TokenService))`
+ */
+export function providerFor(name: string, provider: Injectable): string {
+  return `authentify:${name}:${typeof provider === 'symbol' ? provider.description : provider.name}`;
+}
+
+/**
+ * Injects from the registration of that `name` what the parameter or property is declared as: `TokenService`,
+ * `TokenCookies`, `TokenRepository`, `AuthentifyEvents` or one of the guards.
+ *
+ * @example `constructor(@InjectFor('staff') private readonly tokens: TokenService<StaffToken>) {}`
+ * @throws TypeError while decorating, if the declared type is no class, such as one imported with `import type`.
+ */
+export function InjectFor(name: string): ParameterDecorator & PropertyDecorator {
+  return (target: object, key: string | symbol | undefined, index?: number) => {
+    const declared = (
+      index === undefined
+        ? Reflect.getMetadata('design:type', target, key!)
+        : (Reflect.getMetadata('design:paramtypes', target) as unknown[] | undefined)?.[index]
+    ) as Type<unknown> | undefined;
+    if (declared === undefined || declared === Object) {
+      throw new TypeError(`@InjectFor('${name}') stands before no class; import its type as a value, not as a type`);
+    }
+    Inject(providerFor(name, declared))(target, key, index as number);
+  };
+}
+
+/**
+ * What a registration offers to other modules: its classes under its name, and as they are only without one, so that
+ * nobody injects one registration's service and gets the other's.
+ */
+export function offer(
+  definition: DynamicModule,
+  name: string | undefined,
+  offered: readonly Injectable[],
+): DynamicModule {
+  const named = offered.map((one) => ({ provide: providerFor(name ?? UNNAMED, one), useExisting: one }));
+  const exports = named.map(({ provide }) => provide);
+  return {
+    ...definition,
+    providers: [...(definition.providers ?? []), ...named],
+    exports: name === undefined ? [...exports, ...offered] : exports,
+  };
+}
+
+/**
+ * Checks the registrations of an app, before any database is asked.
+ *
+ * @throws AuthentifyConfigurationError where several offer the same to the same modules, or guard the same routes.
+ */
+export function assertApart(modules: ModulesContainer, forAllRoutes: Type<unknown>): void {
+  const registrations = [...modules.values()].filter(({ providers }) => providers.has(AUTH_TOKEN_ENTITY));
+  const offered = registrations.filter(({ isGlobal }) => isGlobal).flatMap(({ exports }) => Array.from(exports));
+  if (new Set(offered).size < offered.length) {
+    throw new AuthentifyConfigurationError(
+      'name',
+      'is missing, or not unique: the app registers the module several times, for all modules. ' +
+        "Give all but one registration a name of its own, such as 'staff', and see GuardFor and InjectFor",
+    );
+  }
+  if (registrations.filter(({ providers }) => providers.has(forAllRoutes)).length > 1) {
+    throw new AuthentifyConfigurationError(
+      'guardAllRoutes',
+      'is set by several registrations, and no request could satisfy them all; set it for one, and guard the routes ' +
+        'of the others with GuardFor',
+    );
+  }
+}

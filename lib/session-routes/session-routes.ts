@@ -1,0 +1,120 @@
+import { Delete, Get, HttpCode, Param, Post, Req, Res, UnsupportedMediaTypeException, UseGuards } from '@nestjs/common';
+import { Challenge } from '../authentication/challenge.js';
+import type { Credential } from '../authentication/credential.js';
+import { CurrentToken } from '../authentication/decorators/current-token.decorator.js';
+import { Public } from '../authentication/decorators/public.decorator.js';
+import { unauthorized } from '../authentication/denials.js';
+import { isJson } from '../authentication/extractors/refresh-credential.js';
+import { AuthentifyGuard } from '../authentication/guards/authentify.guard.js';
+import { RequestAuthenticator } from '../authentication/request-authenticator.js';
+import type { TransportRequest } from '../authentication/request-context.js';
+import { TokenCookies } from '../authentication/token-cookies.js';
+import type { AbstractAuthToken } from '../tokens/entities/abstract-auth-token.js';
+import type { IssuedTokens } from '../tokens/issued-tokens.js';
+import { TokenService } from '../tokens/token.service.js';
+import { NoStoreGuard } from './no-store.guard.js';
+import { SessionCredentials } from './session-credentials.js';
+import { type RefreshAnswer, type SessionView, sessionView } from './session-views.js';
+
+/**
+ * What every app does with its sessions, as routes: refresh, log out, list, end. A header session's tokens travel in
+ * bodies, a cookie session's in cookies only (R58). Logging in stays the app's.
+ *
+ * Bodies are read from the request, not with `@Body()`: an app's `ValidationPipe` would strip what it has no rules for.
+ */
+@UseGuards(NoStoreGuard)
+export abstract class SessionRoutes {
+  constructor(
+    private readonly tokens: TokenService,
+    private readonly credentials: SessionCredentials,
+    private readonly cookies: TokenCookies,
+    private readonly authenticator: RequestAuthenticator,
+    private readonly challenge: Challenge,
+  ) {}
+
+  /** The next pair for a refresh token, in the JSON body or else in its cookie. A failure leaves the cookies (R40). */
+  @Post('refresh')
+  @Public()
+  @HttpCode(200)
+  async refresh(
+    @Req() request: TransportRequest,
+    @Res({ passthrough: true }) response: unknown,
+  ): Promise<RefreshAnswer> {
+    if (request.headers['content-type'] !== undefined && !isJson(request)) {
+      throw new UnsupportedMediaTypeException('Send the refresh token as application/json, or in its cookie');
+    }
+    const credential = this.credentials.refreshOf(request);
+    const issued = await this.next(credential);
+    if (!credential || !issued) throw this.refused(request, response, credential);
+    if (credential.authType === 'header') return issued.toJSON();
+    this.cookies.set(response, issued);
+    const { expiresAt, refreshUntil } = issued.toJSON();
+    return { expiresAt, refreshUntil };
+  }
+
+  /** Ends the session that either of its tokens presents. One that has ended already is no failure (RFC 7009 §2.2). */
+  @Post('logout')
+  @Public()
+  @HttpCode(204)
+  async logout(@Req() request: TransportRequest, @Res({ passthrough: true }) response: unknown): Promise<void> {
+    const { access, refresh } = this.credentials.sessionOf(request);
+    const token = await this.sessionOf(access, refresh);
+    if (token) await this.tokens.revokeToken(token);
+    if ((access ?? refresh)?.authType === 'cookie') this.cookies.clear(response);
+  }
+
+  /** Ends all sessions of the user, this one too. */
+  @Post('logout-all')
+  @UseGuards(AuthentifyGuard)
+  @HttpCode(204)
+  async logoutAll(
+    @CurrentToken() { userId }: AbstractAuthToken,
+    @Req() request: TransportRequest,
+    @Res({ passthrough: true }) response: unknown,
+  ): Promise<void> {
+    await this.tokens.revokeAllUserTokens(userId);
+    const { credential } = this.authenticator.authenticationOf(request) ?? {};
+    if (credential?.authType === 'cookie') this.cookies.clear(response);
+  }
+
+  /** Ends all sessions of the user but this one. */
+  @Post('logout-others')
+  @UseGuards(AuthentifyGuard)
+  @HttpCode(204)
+  async logoutOthers(@CurrentToken() token: AbstractAuthToken): Promise<void> {
+    await this.tokens.revokeAllUserTokens(token.userId, { except: token });
+  }
+
+  /** Where the user is logged in, newest first. */
+  @Get('sessions')
+  @UseGuards(AuthentifyGuard)
+  async list(@CurrentToken() { userId, id }: AbstractAuthToken): Promise<SessionView[]> {
+    const sessions = await this.tokens.listUserTokens(userId);
+    return sessions.map((session) => sessionView(session, id));
+  }
+
+  /** Ends one of the user's sessions; the same answer for an unknown, foreign, ended or malformed id (R50). */
+  @Delete('sessions/:id')
+  @UseGuards(AuthentifyGuard)
+  @HttpCode(204)
+  async end(@CurrentToken() { userId }: AbstractAuthToken, @Param('id') id: string): Promise<void> {
+    await this.tokens.revokeUserToken(userId, id);
+  }
+
+  /** A refresh token whose access token has run out still names its session: it is rotated a last time, then ended. */
+  private async sessionOf(access: Credential | null, refresh: Credential | null): Promise<AbstractAuthToken | null> {
+    const token = access && (await this.tokens.verifyToken(access.rawToken, access.authType));
+    return token ?? (await this.next(refresh))?.token ?? null;
+  }
+
+  private next(refresh: Credential | null): Promise<IssuedTokens | null> {
+    if (!refresh) return Promise.resolve(null);
+    return this.tokens.refreshToken(refresh.rawToken, { authType: refresh.authType });
+  }
+
+  private refused(request: TransportRequest, response: unknown, credential: Credential | null): Error {
+    if (credential) this.challenge.expect(request, credential.authType);
+    this.challenge.write(request, response, credential ? { error: 'invalid_token' } : {});
+    return unauthorized();
+  }
+}

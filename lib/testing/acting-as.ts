@@ -1,0 +1,78 @@
+import type { DynamicModule, INestApplicationContext, Type } from '@nestjs/common';
+import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
+import { providerFor, UNNAMED } from '../authentify.registration.js';
+import type { ResolvedOptions } from '../options/resolved-options.js';
+import type { AuthType } from '../tokens/auth-type.js';
+import type { AbstractAuthToken, AnyAuthToken } from '../tokens/entities/abstract-auth-token.js';
+import type { IssuedTokens } from '../tokens/issued-tokens.js';
+import type { IssueTokenOptions } from '../tokens/token-issuer.js';
+import { type ContextOf, TokenService, type UserOrKey } from '../tokens/token.service.js';
+
+/** An application, or a testing module. */
+export type ApplicationUnderTest = Pick<INestApplicationContext, 'get' | 'select'>;
+
+/** How to sign somebody in; the lifetimes and the context are those of a login. */
+export interface ActingAsOptions<TToken extends AnyAuthToken> extends IssueTokenOptions<ContextOf<TToken>> {
+  /** How the session travels. Default `'header'`. */
+  via?: AuthType;
+  /** Where the app registers the module several times: the registration's name, or what `forRoot` returned. Default: the one without a name. */
+  registration?: string | DynamicModule;
+}
+
+/** Somebody signed in. */
+export interface ActingAs<TToken extends AnyAuthToken> {
+  /** For `request(server).get('/me').set(headers)` and `app.inject({ url: '/me', headers })`. */
+  headers: Record<string, string>;
+  /** The session and its tokens, as a login gives them. */
+  issued: IssuedTokens<TToken>;
+}
+
+/**
+ * Signs a test's requests in as a user, on a session as real as any: in the database, with a token the guards verify.
+ *
+ * @example
+ * ```ts
+ * const { headers } = await actingAs(app, ada);
+ * await request(app.getHttpServer()).get('/me').set(headers).expect(200);
+ * ```
+ * @throws AuthentifyUserNotFoundError when the user is not in the database.
+ */
+export function actingAs<TUser extends object>(
+  app: ApplicationUnderTest,
+  user: TUser,
+  options?: ActingAsOptions<AbstractAuthToken<TUser>>,
+): Promise<ActingAs<AbstractAuthToken<TUser>>>;
+export function actingAs<TToken extends AnyAuthToken>(
+  app: ApplicationUnderTest,
+  user: UserOrKey<TToken>,
+  options?: ActingAsOptions<TToken>,
+): Promise<ActingAs<TToken>>;
+export async function actingAs(
+  app: ApplicationUnderTest,
+  user: unknown,
+  { via = 'header', registration = UNNAMED, ...login }: ActingAsOptions<AnyAuthToken> = {},
+): Promise<ActingAs<AnyAuthToken>> {
+  const tokens = find<TokenService<AnyAuthToken>>(app, TokenService, registration);
+  const options = find<ResolvedOptions>(app, AUTHENTIFY_OPTIONS, registration);
+  if (via === 'header') {
+    const issued = await tokens.generateHeaderToken(user, login);
+    return { headers: { authorization: `${options.authHeaderPrefixes[0]} ${issued.accessToken}` }, issued };
+  }
+  const issued = await tokens.generateCookieToken(user, login);
+  // As a browser says of a page of the app itself, so that `requireOrigin` is content.
+  return { headers: { cookie: cookieHeader(issued, options), 'sec-fetch-site': 'same-origin' }, issued };
+}
+
+function find<T>(app: ApplicationUnderTest, provider: Type<unknown> | symbol, registration: string | DynamicModule): T {
+  if (typeof registration === 'string') return app.get<T>(providerFor(registration, provider));
+  return app.select(registration).get<T>(provider, { strict: true });
+}
+
+function cookieHeader(
+  { accessToken, refreshToken }: IssuedTokens<AnyAuthToken>,
+  { authCookieNames, refreshCookieName }: ResolvedOptions,
+): string {
+  const cookies = [`${authCookieNames[0]}=${accessToken}`];
+  if (refreshToken !== null && refreshCookieName !== null) cookies.push(`${refreshCookieName}=${refreshToken}`);
+  return cookies.join('; ');
+}

@@ -1,0 +1,2 @@
+export { actingAs, type ActingAs, type ActingAsOptions, type ApplicationUnderTest } from './acting-as.js';
+export { travel, travelBack, travelTo } from './travel.js';
