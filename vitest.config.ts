@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { findChromium } from './test/browser/support/find-chromium.js';
 
 /** Server databases and where they listen; sql.js needs none. */
 const SERVERS = { postgres: 5432, mariadb: 3306 };
@@ -31,7 +32,20 @@ async function databases(): Promise<string[]> {
   return found;
 }
 
-const alias = { 'nestjs-authentify': fileURLToPath(new URL('lib/index.ts', import.meta.url)) };
+/** Whether Chromium is there; `AUTHENTIFY_TEST_BROWSER=chromium` says that it must be, as in CI. */
+function hasBrowser(): boolean {
+  if (findChromium() !== undefined) return true;
+  if (process.env.AUTHENTIFY_TEST_BROWSER === 'chromium') throw new Error('chromium is required but not installed');
+  console.warn('chromium is not installed; its tests are left out');
+  return false;
+}
+
+const source = (path: string) => fileURLToPath(new URL(`lib/${path}`, import.meta.url));
+/** The package by its names, from its sources; the first that fits decides. */
+const alias = {
+  'nestjs-authentify/admin': source('admin/index.ts'),
+  'nestjs-authentify': source('index.ts'),
+};
 const shared = {
   pool: 'forks' as const,
   setupFiles: ['test/support/setup.ts'],
@@ -39,19 +53,27 @@ const shared = {
   hookTimeout: 60_000,
 };
 
-/** Suites in `test/unit` run once; all others once for every database. */
+/** Suites in `test/unit` and `test/browser` run once; all others once for every database. */
 export default defineConfig({
   test: {
     coverage: { include: ['lib/**/*.ts'], reporter: ['text-summary', 'html'] },
     projects: [
       { resolve: { alias }, test: { ...shared, name: 'unit', include: ['test/unit/**/*.spec.ts'] } },
+      ...(hasBrowser()
+        ? [
+            {
+              resolve: { alias },
+              test: { ...shared, name: 'browser', include: ['test/browser/**/*.spec.ts'], maxWorkers: 1 },
+            },
+          ]
+        : []),
       ...(await databases()).map((database) => ({
         resolve: { alias },
         test: {
           ...shared,
           name: database,
           include: ['test/**/*.spec.ts'],
-          exclude: ['test/unit/**'],
+          exclude: ['test/unit/**', 'test/browser/**'],
           env: { AUTHENTIFY_TEST_DATABASE: database },
         },
       })),

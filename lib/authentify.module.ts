@@ -24,6 +24,9 @@ import type {
 } from './options/authentify-options.interface.js';
 import type { ResolvedOptions } from './options/resolved-options.js';
 import type { AbstractAuthToken, AnyAuthToken } from './tokens/entities/abstract-auth-token.js';
+import { TokenDirectory } from './tokens/administration/token-directory.js';
+import { TokenEditor } from './tokens/administration/token-editor.js';
+import { UserDirectory } from './tokens/administration/user-directory.js';
 import { TokenIssuer } from './tokens/token-issuer.js';
 import { TokenLookup } from './tokens/token-lookup.js';
 import { TokenPairFactory } from './tokens/token-pair.js';
@@ -63,6 +66,9 @@ const PUBLIC_PROVIDERS = [
   HeaderTokenStrategy,
   RequestAuthenticator,
   TokenCookies,
+  TokenDirectory,
+  TokenEditor,
+  UserDirectory,
 ];
 
 /** Database-backed opaque tokens: sessions in a TypeORM table, guards for headers and cookies. */

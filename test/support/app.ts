@@ -27,6 +27,8 @@ export interface Setup<TToken extends AbstractAuthToken<User> = AbstractAuthToke
   entities?: Type<unknown>[];
   adapter?: Adapter;
   dataSource?: Partial<DataSourceOptions>;
+  /** What an app does before it listens. */
+  configure?(app: INestApplication): void;
   /** Another app whose data source this one uses too: a second node, with options of its own. */
   beside?: Pick<TestApp<TToken>, 'dataSource'>;
 }
@@ -85,6 +87,7 @@ export async function startApp<TToken extends AbstractAuthToken<User> = Abstract
       setup.adapter === 'fastify'
         ? testing.createNestApplication<NestFastifyApplication>(new FastifyAdapter())
         : testing.createNestApplication();
+    setup.configure?.(app);
     await app.listen(0, '127.0.0.1');
   } catch (error) {
     await app?.close();
