@@ -68,6 +68,7 @@ describe.each(ADAPTERS)('the way into the admin on %s', (adapter) => {
         "frame-ancestors 'none'; base-uri 'none'",
     );
     expect(headers['x-content-type-options']).toBe('nosniff');
+    expect(headers['cache-control']).toBe('no-store');
     expect(text).not.toMatch(/<style|\sstyle=|\son\w+=|<script(?! type="module" src=)|https?:|\{\{/);
   });
 

@@ -69,6 +69,8 @@ function showOnce(pair, signal) {
   // Escape closes dialogs; one pressed too soon would lose the token.
   dialog.addEventListener('cancel', (event) => event.preventDefault(), { signal });
   signal.addEventListener('abort', forget);
+  // Browsers keep whole pages for Back.
+  addEventListener('pagehide', forget, { signal });
   document.getElementById('issued-title').focus();
 }
 
@@ -87,4 +89,5 @@ function offerCopy(button, slot, signal) {
 
 function forget() {
   for (const slot of issued.querySelectorAll('code')) slot.textContent = '';
+  dialog.close();
 }
