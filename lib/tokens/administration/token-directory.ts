@@ -32,7 +32,7 @@ export interface SessionPage<TToken extends AnyAuthToken> {
 }
 
 /** How many rows one page looks at: what bounds its time, however rare what it looks for is. */
-const WINDOW = 10_000;
+const WINDOW = 5_000;
 /** How far the clocks of nodes may differ: a login's id carries at least its time of creation (R46). */
 const CLOCK_SKEW = 3_600_000;
 
