@@ -131,7 +131,12 @@ describe.each(ADAPTERS)('the admin in apps of other kinds on %s', (adapter) => {
   it('R54: checks where writes come from also where the app has switched its own check off', () =>
     within({ options: { csrf: false }, admin: { guards: [{ canActivate: () => true }] } }, async (t) => {
       const issue = { userId: t.admin.id, type: 'header' };
-      expect((await t.ask('POST', '/sessions', issue, { 'Sec-Fetch-Site': 'cross-site' })).status).toBe(403);
+      for (const [method, path] of WRITES) {
+        expect((await t.ask(method, path, issue, { 'Sec-Fetch-Site': 'cross-site' })).status).toBe(403);
+        expect(
+          (await t.ask(method, path, issue, { 'Sec-Fetch-Site': '', Origin: 'https://evil.example' })).status,
+        ).toBe(403);
+      }
       expect((await t.ask('POST', '/sessions', issue)).status).toBe(201);
     }));
 
