@@ -1,6 +1,6 @@
 // Packs the library into $WORK and checks that the tarball holds what users need and nothing else.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, renameSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 
 const { WORK } = process.env;
@@ -15,12 +15,18 @@ renameSync(join(WORK, packed.filename), join(WORK, 'packed.tgz'));
 const { files, exports: exported } = JSON.parse(readFileSync('package.json', 'utf8'));
 const documents = ['package.json', 'README.md', 'LICENSE', ...files.filter((name) => name !== 'dist')];
 const entries = Object.values(exported).flatMap((entry) => (typeof entry === 'string' ? [] : Object.values(entry)));
-const required = [...entries.map((path) => path.replace('./', '')), ...documents];
+// The admin's page is plain files that the build copies.
+const page = readdirSync('lib/admin/page').map((name) => `dist/admin/page/${name}`);
+const required = [...entries.map((path) => path.replace('./', '')), ...page, ...documents];
 const paths = packed.files.map(({ path }) => path);
 
 const missing = required.filter((path) => !paths.includes(path));
-const surplus = paths.filter((path) => !documents.includes(path) && !/^dist\/[\w./-]+\.(js|d\.ts)$/.test(path));
-const unpaired = paths.filter((path) => path.endsWith('.js') && !paths.includes(path.replace(/\.js$/, '.d.ts')));
+const surplus = paths.filter(
+  (path) => ![...documents, ...page].includes(path) && !/^dist\/[\w./-]+\.(js|d\.ts)$/.test(path),
+);
+const unpaired = paths.filter(
+  (path) => path.endsWith('.js') && !page.includes(path) && !paths.includes(path.replace(/\.js$/, '.d.ts')),
+);
 
 console.log(`${packed.filename}: ${paths.length} files, ${packed.size} bytes packed, ${packed.unpackedSize} unpacked`);
 for (const path of missing) console.log(`missing: ${path}`);

@@ -29,6 +29,9 @@ import type {
 import type { ResolvedOptions } from './options/resolved-options.js';
 import { SessionCredentials } from './session-routes/session-credentials.js';
 import type { AbstractAuthToken, AnyAuthToken } from './tokens/entities/abstract-auth-token.js';
+import { TokenDirectory } from './tokens/administration/token-directory.js';
+import { TokenEditor } from './tokens/administration/token-editor.js';
+import { UserDirectory } from './tokens/administration/user-directory.js';
 import { PresentedTokens } from './tokens/presented-tokens.js';
 import { pruneJobProvider } from './tokens/prune-job.js';
 import { TokenIssuer } from './tokens/token-issuer.js';
@@ -72,6 +75,9 @@ const PUBLIC_PROVIDERS = [
   HeaderTokenStrategy,
   RequestAuthenticator,
   TokenCookies,
+  TokenDirectory,
+  TokenEditor,
+  UserDirectory,
 ];
 
 const OFFERED = [AUTHENTIFY_OPTIONS, ...PUBLIC_PROVIDERS];

@@ -4,6 +4,7 @@ import { Controller, Get, Module, UseGuards } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuthentifyModule, CurrentUser, HeaderAuthGuard, TokenService } from 'nestjs-authentify';
+import { AuthentifyAdminModule } from 'nestjs-authentify/admin';
 import { createAuthTokens } from 'nestjs-authentify/migrations';
 import { actingAs, travel, travelBack } from 'nestjs-authentify/testing';
 import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
@@ -32,6 +33,7 @@ class MeController {
       refreshTokenTtl: '7d',
       sessionRoutes: { path: 'auth' },
     }),
+    AuthentifyAdminModule.register<User>({ path: 'admin', guards: [HeaderAuthGuard], searchColumns: ['name'] }),
   ],
   controllers: [MeController],
 })
@@ -71,6 +73,17 @@ async function main(): Promise<void> {
   assert.ok(second);
   assert.equal(await me(first.accessToken), 401);
   assert.equal(await me(second.accessToken), 'Ada');
+
+  const admin = async (path: string, token?: string) => {
+    const init = token ? { headers: { authorization: `Bearer ${token}` } } : {};
+    const response = await fetch(`${url}/admin${path}`, init);
+    return response.ok ? response.text() : response.status;
+  };
+  assert.equal(await admin('/sessions'), 401);
+  assert.match(String(await admin('/sessions?user=1&state=valid', second.accessToken)), /"userLabel":"Ada"/);
+  assert.equal(await admin('/users?search=ad', second.accessToken), '{"users":[{"id":1,"label":"Ada"}]}');
+  assert.match(String(await admin('', second.accessToken)), /admin\/page\/admin\.js/);
+  assert.match(String(await admin('/page/admin.js', second.accessToken)), /^import /);
 
   assert.equal(await tokens.revokeToken(second.token), 1);
   assert.equal(await me(second.accessToken), 401);

@@ -4,6 +4,11 @@ import type { TransportRequest } from './request-context.js';
 /** Methods that change nothing (RFC 9110 §9.2.1). */
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
+/** Whether a request's method promises to change nothing. */
+export function isSafe({ method }: TransportRequest): boolean {
+  return SAFE_METHODS.has(method ?? '');
+}
+
 /**
  * Whether a request comes from another site and could change something: not to be done with the user's cookie (R54).
  * Browsers say so in `Sec-Fetch-Site`, older ones in `Origin`; what sends neither is no browser. The `GET` that opens a
@@ -12,8 +17,7 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 export function isForeignWrite(request: TransportRequest, csrf: ResolvedOptions['csrf']): boolean {
   if (csrf === false) return false;
   const isUpgrade = /^websocket$/i.test(String(request.headers.upgrade));
-  if (SAFE_METHODS.has(request.method ?? '') && !isUpgrade) return false;
-
+  if (isSafe(request) && !isUpgrade) return false;
   const origin = request.headers.origin;
   const site = request.headers['sec-fetch-site'];
   if (typeof origin === 'string' && csrf.trustedOrigins.includes(origin)) return false;

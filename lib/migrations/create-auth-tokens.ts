@@ -75,7 +75,7 @@ function authTokensTable(name: string, userTable: string, userKey: TableColumn):
       { columnNames: ['access_token_hash'], isUnique: true },
       { columnNames: ['refresh_family_hash'], isUnique: true },
       { columnNames: ['prune_at'] },
-      { columnNames: ['user_id'] },
+      { columnNames: ['user_id', 'id'] },
     ],
     foreignKeys: [
       {

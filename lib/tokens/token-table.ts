@@ -134,7 +134,8 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
     return { token: this.release(row), digests };
   }
 
-  private get ownerColumn(): EntityMetadata['columns'][number] {
+  /** The column of the user entity that sessions refer to. */
+  get ownerColumn(): EntityMetadata['columns'][number] {
     const relation = this.dataSource.getMetadata(this.entity).findRelationWithPropertyPath('user');
     const column = relation?.joinColumns[0]?.referencedColumn;
     if (!column)

@@ -41,6 +41,8 @@ describe('the house', () => {
     ],
     ['authentication/strategies', 'the look-up', "import { TokenLookup } from '../../tokens/token-lookup.js';"],
     ['authentication/strategies', 'guards', "import { HeaderAuthGuard } from '../guards/header-auth.guard.js';"],
+    ['admin', 'SQL', "import { In } from 'typeorm';"],
+    ['admin', 'the statements', "import { TokenTable } from '../tokens/token-table.js';"],
     ['events', 'the barrel', "import { TokenService } from '../index.js';"],
   ])('lib/%s must not know %s', (room, _, code) => {
     expect(lint(room, `${code}\n`)).toContain('no-restricted-imports');

@@ -1,0 +1,71 @@
+import type { CanActivate, ModuleMetadata, Type } from '@nestjs/common';
+import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
+
+/**
+ * How the admin is set up.
+ *
+ * @typeParam TUser the app's user entity.
+ */
+export interface AdminOptions<TUser extends object = object> {
+  /** Where it is mounted, below the app's global prefix: `'admin/sessions'`. */
+  path: string;
+  /**
+   * Who may use it: guards of the app, at least one, run in this order after the app's global ones. Classes are
+   * injected as Nest injects them. To open the page in a browser they must accept what a browser sends, such as a cookie.
+   */
+  guards: (Type<CanActivate> | CanActivate)[];
+  /** Modules that export what the guards inject, and `AuthentifyModule` where that is not global. */
+  imports?: ModuleMetadata['imports'];
+  /** What to call a user; by default the first of `searchColumns`. */
+  userLabel?: (user: TUser) => string;
+  /**
+   * Text properties of the user entity by whose beginning users are found: `['email', 'name']`. By default they are
+   * found by primary key only. Index them where there are more than some 100,000 users.
+   */
+  searchColumns?: (keyof TUser & string)[];
+}
+
+/** The options as the admin reads them. */
+export interface ResolvedAdminOptions {
+  readonly path: string;
+  readonly guards: readonly (Type<CanActivate> | CanActivate)[];
+  readonly imports: NonNullable<ModuleMetadata['imports']>;
+  readonly userLabel: ((user: never) => string) | null;
+  readonly searchColumns: readonly string[];
+}
+
+/** Injects the options as resolved. */
+export const ADMIN_OPTIONS = Symbol('AUTHENTIFY_ADMIN_OPTIONS');
+
+const NAMES = ['path', 'guards', 'imports', 'userLabel', 'searchColumns'] satisfies (keyof AdminOptions)[];
+/** Plain segments: neither parameters nor wildcards, and no slash at the end. */
+const PATH = /^\/?[\w~-][\w.~-]*(?:\/[\w~-][\w.~-]*)*$/;
+
+/** @throws AuthentifyConfigurationError for unknown names and wrong values; above all without a guard. */
+export function resolveAdminOptions<TUser extends object>(given: AdminOptions<TUser>): ResolvedAdminOptions {
+  const stray = Object.keys(given ?? {}).find((name) => !NAMES.includes(name as keyof AdminOptions));
+  if (stray !== undefined) throw wrong(stray, `is no option of the admin; known are ${NAMES.join(', ')}`);
+  const { path, guards, imports = [], userLabel = null, searchColumns = [] } = given ?? {};
+  if (!Array.isArray(guards) || guards.length === 0) {
+    throw wrong('guards', "is missing or empty: the admin shows and ends everybody's sessions, so name who may use it");
+  }
+  if (!guards.every(isGuard)) throw wrong('guards', 'must hold guards only: classes, or instances, with canActivate()');
+  if (typeof path !== 'string' || !PATH.test(path)) {
+    throw wrong('path', "must be a path without parameters, such as 'admin/sessions'");
+  }
+  if (!Array.isArray(imports)) throw wrong('imports', 'must be an array of modules');
+  if (userLabel !== null && typeof userLabel !== 'function') throw wrong('userLabel', 'must be a function of a user');
+  if (!Array.isArray(searchColumns) || !searchColumns.every((name) => typeof name === 'string' && name !== '')) {
+    throw wrong('searchColumns', "must be properties of the user entity, such as ['email']");
+  }
+  return Object.freeze({ path, guards, imports, userLabel, searchColumns });
+}
+
+function isGuard(guard: unknown): boolean {
+  const instance: unknown = typeof guard === 'function' ? guard.prototype : guard;
+  return typeof (instance as Partial<CanActivate> | null | undefined)?.canActivate === 'function';
+}
+
+function wrong(option: string, problem: string): AuthentifyConfigurationError {
+  return new AuthentifyConfigurationError(option, problem);
+}

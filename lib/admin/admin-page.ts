@@ -1,0 +1,51 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { extname } from 'node:path';
+import { Inject, Injectable, NotFoundException } from '@nestjs/common';
+import { ADMIN_OPTIONS, type ResolvedAdminOptions } from './admin-options.js';
+
+const FOLDER = new URL('./page/', import.meta.url);
+const TYPES: Record<string, string> = {
+  '.css': 'text/css; charset=utf-8',
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+};
+
+/** A file of the page as it is sent. */
+export interface PageFile {
+  type: string;
+  body: string;
+}
+
+/** The page's files, read once when the app starts. Only names that are there are ever answered. */
+@Injectable()
+export class AdminPage {
+  private readonly files = new Map<string, PageFile>(
+    readdirSync(FOLDER).map((name) => [
+      name,
+      { type: TYPES[extname(name)] ?? 'text/plain', body: readFileSync(new URL(name, FOLDER), 'utf8') },
+    ]),
+  );
+
+  constructor(@Inject(ADMIN_OPTIONS) private readonly options: ResolvedAdminOptions) {}
+
+  /** The page, for a request to this URL. It refers to its files from there, whatever prefix a proxy may add. */
+  document(url: string): PageFile {
+    const [path = ''] = url.split('?');
+    const folder = path.endsWith('/') ? '.' : path.slice(path.lastIndexOf('/') + 1);
+    const { searchColumns } = this.options;
+    const hint = searchColumns.length > 0 ? `User id, or how ${searchColumns.join(' or ')} begins` : 'User id';
+    const { type, body } = this.file('index.html');
+    return { type, body: body.replaceAll('{{files}}', `${inHtml(folder)}/page`).replaceAll('{{hint}}', inHtml(hint)) };
+  }
+
+  /** @throws NotFoundException for any other name. */
+  file(name: string): PageFile {
+    const file = this.files.get(name);
+    if (!file) throw new NotFoundException();
+    return file;
+  }
+}
+
+function inHtml(text: string): string {
+  return text.replaceAll(/[^\w .~%-]/g, (character) => `&#${character.codePointAt(0)};`);
+}

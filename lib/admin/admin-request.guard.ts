@@ -1,0 +1,46 @@
+import {
+  type CanActivate,
+  type ExecutionContext,
+  Inject,
+  Injectable,
+  UnsupportedMediaTypeException,
+} from '@nestjs/common';
+import { isForeignWrite, isSafe } from '../authentication/csrf.js';
+import { crossSite } from '../authentication/denials.js';
+import { requestOf, type TransportRequest } from '../authentication/request-context.js';
+import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
+import { AuthentifyEvents } from '../events/authentify-events.js';
+import type { ResolvedOptions } from '../options/resolved-options.js';
+
+/** What holds where the app has switched its own check off: its admins' browsers are still worth protecting. */
+const STRICT = { trustedOrigins: [], requireOrigin: false };
+
+/**
+ * Refuses what another site could make an administrator's browser send, whatever the app's guards go by: a cookie, a
+ * password the browser keeps, or the network it is in (R54). Only JSON is taken, which no form can send.
+ *
+ * @throws ForbiddenException (403), UnsupportedMediaTypeException (415).
+ */
+@Injectable()
+export class AdminRequestGuard implements CanActivate {
+  constructor(
+    @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly events: AuthentifyEvents,
+  ) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    const request = requestOf(context);
+    if (isSafe(request)) return true;
+    if (isForeignWrite(request, this.options.csrf || STRICT)) {
+      this.events.reject('cross-site', undefined);
+      throw crossSite();
+    }
+    if (!isJson(request)) throw new UnsupportedMediaTypeException('Send JSON: Content-Type: application/json');
+    return true;
+  }
+}
+
+function isJson({ headers }: TransportRequest): boolean {
+  const type = headers['content-type'];
+  return typeof type === 'string' && /^application\/json\s*(?:;|$)/i.test(type);
+}

@@ -1,0 +1,96 @@
+import { ConflictException, Inject, Injectable, NotFoundException } from '@nestjs/common';
+import type { DeadlineEdit } from '../tokens/administration/edited-deadlines.js';
+import { TokenDirectory } from '../tokens/administration/token-directory.js';
+import { TokenEditor } from '../tokens/administration/token-editor.js';
+import { UserDirectory } from '../tokens/administration/user-directory.js';
+import type { AnyAuthToken, UserId } from '../tokens/entities/abstract-auth-token.js';
+import type { IssuedTokensJson } from '../tokens/issued-tokens.js';
+import { TokenService } from '../tokens/token.service.js';
+import { ADMIN_OPTIONS, type ResolvedAdminOptions } from './admin-options.js';
+import { perform } from './input/read-input.js';
+import type { IssueRequest, ListRequest } from './input/requests.js';
+import { labelOf, type SessionView, viewOf } from './session-view.js';
+
+/** One page, newest login first. */
+export interface SessionList {
+  sessions: SessionView[];
+  /** What to send as `after` for more; `null` = that was all. A page with a `next` may be short. */
+  next: string | null;
+}
+
+/** Somebody whose sessions can be asked for. */
+export interface UserView {
+  id: UserId;
+  label: string | null;
+}
+
+const MOST_USERS = 20;
+
+/** What administrators do with everybody's sessions. */
+@Injectable()
+export class AdminSessions {
+  constructor(
+    @Inject(ADMIN_OPTIONS) private readonly options: ResolvedAdminOptions,
+    private readonly tokens: TokenService<AnyAuthToken>,
+    private readonly directory: TokenDirectory<AnyAuthToken>,
+    private readonly editor: TokenEditor<AnyAuthToken>,
+    private readonly owners: UserDirectory,
+  ) {}
+
+  async list({ user, ...filter }: ListRequest): Promise<SessionList> {
+    const now = Date.now();
+    const { sessions, next } = await perform(async () => {
+      const userId = user === undefined ? undefined : this.owners.keyOf(user);
+      return this.directory.page({ ...filter, userId, now });
+    });
+    return { sessions: sessions.map((token) => viewOf(token, this.options, now)), next };
+  }
+
+  /** Whom a text may mean, so that sessions are asked for by primary key. */
+  async users(search: string): Promise<UserView[]> {
+    const users = await this.owners.startingWith(search, this.options.searchColumns, MOST_USERS);
+    return users.map((user) => ({ id: this.owners.keyOf(user), label: labelOf(user, this.options) }));
+  }
+
+  /** Logs a user in. What this returns is the only place the raw tokens ever are. */
+  async issue({ userId, type, ...options }: IssueRequest): Promise<IssuedTokensJson & { session: SessionView }> {
+    const issued = await perform(() =>
+      type === 'cookie'
+        ? this.tokens.generateCookieToken(userId, options)
+        : this.tokens.generateHeaderToken(userId, options),
+    );
+    const token = (await this.directory.find(issued.token.id)) ?? issued.token;
+    return { ...issued.toJSON(), session: viewOf(token, this.options, Date.now()) };
+  }
+
+  /** @throws ConflictException (409) where the session was slid, rotated or ended in between. */
+  async setDeadlines(id: string, edit: DeadlineEdit): Promise<SessionView> {
+    const token = await this.find(id);
+    const now = Date.now();
+    if (token.revokedAt !== null) throw new ConflictException('The session has ended; its dates are history');
+    if (!(await perform(() => this.editor.setDeadlines(token, edit, now)))) {
+      throw new ConflictException('The session has changed meanwhile; look at it again');
+    }
+    return viewOf(token, this.options, now);
+  }
+
+  async revoke(id: string): Promise<number> {
+    return this.tokens.revokeToken(await this.find(id));
+  }
+
+  revokeAllOf(userId: UserId): Promise<number> {
+    return perform(() => this.tokens.revokeAllUserTokens(userId));
+  }
+
+  /** Ends a session, as every deletion of a live one does, and removes its row. */
+  async delete(id: string): Promise<void> {
+    await this.tokens.revokeToken(await this.find(id));
+    await this.editor.delete(id);
+  }
+
+  private async find(id: string): Promise<AnyAuthToken> {
+    const token = await this.directory.find(id);
+    if (!token) throw new NotFoundException('There is no such session');
+    return token;
+  }
+}

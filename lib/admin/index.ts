@@ -1,0 +1,2 @@
+export type { AdminOptions } from './admin-options.js';
+export { AuthentifyAdminModule } from './authentify-admin.module.js';

@@ -1,0 +1,51 @@
+import { type SessionState, sessionStateOf } from '../tokens/administration/session-state.js';
+import type { AuthType } from '../tokens/auth-type.js';
+import type { AnyAuthToken, RevokedReason, UserId } from '../tokens/entities/abstract-auth-token.js';
+import type { ResolvedAdminOptions } from './admin-options.js';
+
+/** A session as the admin shows it: named fields only, so that no column of the app's or digest slips out (R63). */
+export interface SessionView {
+  id: string;
+  userId: UserId;
+  /** `null` where the app names no label, or the user is gone. */
+  userLabel: string | null;
+  type: AuthType;
+  state: SessionState;
+  revokedReason: RevokedReason | null;
+  createdAt: Date;
+  lastRefreshedAt: Date;
+  expiresAt: Date | null;
+  refreshUntil: Date | null;
+  sessionExpiresAt: Date | null;
+  revokedAt: Date | null;
+  context: object;
+}
+
+type Labelling = Pick<ResolvedAdminOptions, 'userLabel' | 'searchColumns'>;
+
+export function viewOf(token: AnyAuthToken, options: Labelling, now: number): SessionView {
+  const { id, userId, authType: type, createdAt, lastRefreshedAt, expiresAt, refreshUntil, context } = token;
+  const { sessionExpiresAt, revokedAt, revokedReason } = token;
+  return {
+    id,
+    userId,
+    userLabel: labelOf(token.user, options),
+    type,
+    state: sessionStateOf(token, now),
+    revokedReason,
+    createdAt,
+    lastRefreshedAt,
+    expiresAt,
+    refreshUntil,
+    sessionExpiresAt,
+    revokedAt,
+    context,
+  };
+}
+
+/** What the app calls a user; `null` without a user, or where it calls them nothing. */
+export function labelOf(user: unknown, { userLabel, searchColumns: [first] }: Labelling): string | null {
+  if (typeof user !== 'object' || user === null) return null;
+  if (userLabel) return userLabel(user as never);
+  return first === undefined ? null : ((user as Record<string, string | null>)[first] ?? null);
+}

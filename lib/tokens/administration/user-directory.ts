@@ -1,0 +1,73 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityMetadata } from 'typeorm';
+import { AuthentifyConfigurationError } from '../../errors/authentify-configuration.error.js';
+import type { UserId } from '../entities/abstract-auth-token.js';
+import { TokenTable } from '../token-table.js';
+
+/** The largest key of PostgreSQL's `int`. */
+const LARGEST_INTEGER = 2 ** 31 - 1;
+const TEXT_TYPE = /char|text|string/i;
+
+/** What is known of those who own sessions: only what the app's user entity says. */
+@Injectable()
+export class UserDirectory {
+  constructor(private readonly table: TokenTable) {}
+
+  /** A user's primary key in the type of its column, from the key or the user. @throws TypeError for anything else. */
+  keyOf(user: unknown): UserId {
+    return this.table.ownerKey(user);
+  }
+
+  /**
+   * Users whose primary key is `text`, or one of whose columns begins with it: as typed, in small letters or
+   * capitalised. An index of the column answers that, as it could not answer any letter case.
+   */
+  async startingWith(text: string, columns: readonly string[], limit: number): Promise<object[]> {
+    const key = this.keyIn(text);
+    if (key === undefined && columns.length === 0) return [];
+    const prefixes = casesOf(text).map((one) => `${one.replaceAll(/[!%_]/g, '!$&')}%`);
+    return this.table.read((rows) => {
+      const users = rows.createQueryBuilder().select('user').from(this.metadata.target, 'user').limit(limit);
+      if (key !== undefined) users.where(`user.${this.table.ownerColumn.propertyPath} = :key`, { key });
+      for (const column of columns) {
+        for (const [index, prefix] of prefixes.entries()) {
+          users.orWhere(`user.${column} LIKE :prefix${index} ESCAPE '!'`, { [`prefix${index}`]: prefix });
+        }
+      }
+      return users.getMany();
+    });
+  }
+
+  /** @throws AuthentifyConfigurationError for what is no text column of the user entity. */
+  checkColumns(names: readonly string[]): void {
+    for (const name of names) {
+      const column = this.metadata.findColumnWithPropertyPath(name);
+      const type = typeof column?.type === 'function' ? column.type.name : (column?.type ?? '');
+      if (!TEXT_TYPE.test(type)) {
+        throw new AuthentifyConfigurationError(
+          'searchColumns',
+          `names "${name}", which is no text column of ${this.metadata.name}; name its properties, such as 'email'`,
+        );
+      }
+    }
+  }
+
+  /** The key that a text can be; a telephone number is too large, and an error rather than a miss. */
+  private keyIn(text: string): UserId | undefined {
+    try {
+      const key = this.keyOf(text);
+      return typeof key === 'number' && Math.abs(key) > LARGEST_INTEGER ? undefined : key;
+    } catch {
+      return undefined;
+    }
+  }
+
+  private get metadata(): EntityMetadata {
+    return this.table.ownerColumn.entityMetadata;
+  }
+}
+
+function casesOf(text: string): string[] {
+  const small = text.toLowerCase();
+  return [...new Set([text, small, small.charAt(0).toUpperCase() + small.slice(1)])];
+}
