@@ -75,6 +75,7 @@ export async function startApp<TToken extends AbstractAuthToken<User> = Abstract
         TypeOrmModule.forRootAsync({
           useFactory: () => ({
             ...database.options,
+            synchronize: true,
             ...((typeof setup.dataSource === 'function'
               ? setup.dataSource(database.options)
               : setup.dataSource) as object),
