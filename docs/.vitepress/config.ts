@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { type DefaultTheme, defineConfig } from 'vitepress';
+import { inlineDiagrams } from './diagrams.js';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+/** Written by TypeDoc before each build. */
+function apiSidebar(): DefaultTheme.SidebarItem[] {
+  const file = fileURLToPath(new URL('../api/typedoc-sidebar.json', import.meta.url));
+  const items = JSON.parse(readFileSync(file, 'utf8')) as DefaultTheme.SidebarItem[];
+  return [{ text: 'API reference', link: '/api/', items }];
+}
+
+const sidebar: DefaultTheme.SidebarItem[] = [
+  {
+    text: 'Concepts',
+    items: [
+      { text: 'Sessions and tokens', link: '/concepts/sessions' },
+      { text: 'The way of a request', link: '/concepts/requests' },
+      { text: 'Rotation and grace', link: '/concepts/rotation' },
+      { text: 'Lifetimes', link: '/concepts/lifetimes' },
+      { text: 'Other sites', link: '/concepts/cross-site' },
+    ],
+  },
+  {
+    text: 'Guides',
+    items: [
+      { text: 'Quick start', link: '/guide/quick-start' },
+      { text: 'Protect routes', link: '/guide/protect-routes' },
+      { text: 'Browsers', link: '/guide/browser' },
+      { text: 'Mobile and other programs', link: '/guide/mobile' },
+      { text: 'Server-side rendering', link: '/guide/ssr' },
+      { text: 'GraphQL', link: '/guide/graphql' },
+      { text: 'WebSockets', link: '/guide/websockets' },
+      { text: 'Several user types', link: '/guide/user-types' },
+      { text: 'Production checklist', link: '/guide/production' },
+    ],
+  },
+  {
+    text: 'Recipes',
+    items: [
+      { text: 'Logins', link: '/recipes/logins' },
+      { text: 'Step-up and passwords', link: '/recipes/step-up' },
+      { text: 'Your own columns and queries', link: '/recipes/token-entity' },
+      { text: 'Hooks', link: '/recipes/hooks' },
+      { text: 'Events', link: '/recipes/events' },
+      { text: 'Migrations', link: '/recipes/migrations' },
+      { text: 'Records and pruning', link: '/recipes/pruning' },
+      { text: 'Keys', link: '/recipes/keys' },
+      { text: 'Configuration', link: '/recipes/configuration' },
+      { text: 'Administration', link: '/recipes/admin' },
+      { text: 'Command line', link: '/recipes/command-line' },
+      { text: 'Testing', link: '/recipes/testing' },
+    ],
+  },
+  {
+    text: 'Reference',
+    items: [
+      { text: 'Options', link: '/reference/options' },
+      { text: 'TokenService', link: '/reference/token-service' },
+      { text: 'Session routes', link: '/reference/session-routes' },
+      { text: 'Statuses and errors', link: '/reference/errors' },
+      { text: 'API reference', link: '/api/' },
+    ],
+  },
+  {
+    text: 'Coming from',
+    items: [
+      { text: 'passport-jwt', link: '/coming-from/passport-jwt' },
+      { text: 'express-session', link: '/coming-from/express-session' },
+      { text: 'Better Auth', link: '/coming-from/better-auth' },
+      { text: 'drf-authentify', link: '/coming-from/drf-authentify' },
+      { text: 'django-rest-knox', link: '/coming-from/django-rest-knox' },
+    ],
+  },
+  { text: 'Questions', link: '/faq' },
+];
+
+export default defineConfig({
+  title: 'nestjs-authentify',
+  description: 'Sessions you can really end: database-backed opaque tokens for NestJS and TypeORM.',
+  lang: 'en',
+  base: process.env.DOCS_BASE ?? '/',
+  srcExclude: ['README.md', 'snippets/**', 'tools/**'],
+  head: [
+    ['link', { rel: 'icon', type: 'image/svg+xml', href: `${process.env.DOCS_BASE ?? '/'}logo.svg` }],
+    ['meta', { name: 'theme-color', content: '#0f766e' }],
+  ],
+  // Dead links fail the build; `docs:check` looks at anchors too.
+  ignoreDeadLinks: false,
+  markdown: { theme: { light: 'github-light', dark: 'github-dark' }, config: inlineDiagrams },
+  themeConfig: {
+    logo: '/logo.svg',
+    search: { provider: 'local' },
+    outline: [2, 3],
+    nav: [
+      { text: 'Guide', link: '/guide/quick-start', activeMatch: '^/(guide|concepts|recipes)/' },
+      { text: 'Options', link: '/reference/options' },
+      { text: 'API', link: '/api/', activeMatch: '^/api/' },
+      { text: 'Questions', link: '/faq' },
+      { text: `v${version}`, link: '/api/' },
+    ],
+    sidebar: { '/': sidebar, '/api/': [...apiSidebar(), { text: 'Back to the guides', link: '/guide/quick-start' }] },
+    footer: { message: 'Released under the MIT licence.' },
+  },
+});

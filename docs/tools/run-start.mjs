@@ -1,0 +1,66 @@
+// Runs the start as the README and the quick start show it: the app as check-snippets.mjs compiled it, then each of their
+// curl commands. Where a command has <accessToken> or <refreshToken>, the last answer's stands in.
+import { execFileSync, spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { blocksOf, ROOT } from './markdown.mjs';
+
+const STARTS = { 'README.md': 'README', 'docs/guide/quick-start.md': 'docs-guide-quick-start' };
+
+function freePort() {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+async function answers(port) {
+  for (let tries = 0; tries < 200; tries += 1) {
+    try {
+      await fetch(`http://127.0.0.1:${port}/`);
+      return;
+    } catch {
+      await sleep(100);
+    }
+  }
+  throw new Error('the app did not come to answer');
+}
+
+/** Runs one command with curl; returns the status and what JSON it answered. */
+function run(command, port, known) {
+  const filled = command
+    .replace('localhost:3000', `127.0.0.1:${port}`)
+    .replaceAll(/<(\w+)>/g, (_all, name) => known[name]);
+  const output = execFileSync('bash', ['-c', `${filled} -s -w '\\n%{http_code}'`], { encoding: 'utf8' });
+  const [, body, status] = /^([^]*)\n(\d{3})$/.exec(output);
+  return { status, answer: body ? JSON.parse(body) : {} };
+}
+
+async function walk(page, folder) {
+  const commands = blocksOf(page)
+    .filter(({ language }) => language === 'sh')
+    .flatMap(({ code }) => code.split('\n').filter((line) => line.startsWith('curl ')));
+  if (commands.length === 0) throw new Error(`${page} has no curl command`);
+  const port = await freePort();
+  const main = join(ROOT, 'build/snippets/out', folder, 'src/main.js');
+  writeFileSync(main, readFileSync(main, 'utf8').replace('listen(3000)', `listen(${port}, '127.0.0.1')`));
+  const app = spawn('node', [main], { stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    await answers(port);
+    let known = {};
+    for (const command of commands) {
+      const { status, answer } = run(command, port, known);
+      console.log(`${status} ${command}`);
+      if (!status.startsWith('2')) throw new Error(`${page}: answered ${status} ${JSON.stringify(answer)}`);
+      known = { ...known, ...answer };
+    }
+  } finally {
+    app.kill();
+  }
+}
+
+for (const [page, folder] of Object.entries(STARTS)) await walk(page, folder);
