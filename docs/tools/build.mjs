@@ -3,7 +3,10 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const folder = fileURLToPath(new URL('..', import.meta.url));
-const vitepress = spawn('npx', ['--no-install', 'vitepress', 'build'], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+const vitepress = spawn('npx', ['--no-install', 'vitepress', 'build'], {
+  cwd: folder,
+  stdio: ['ignore', 'pipe', 'pipe'],
+});
 let output = '';
 for (const [stream, shown] of [
   [vitepress.stdout, process.stdout],

@@ -17,7 +17,9 @@ const html = new Map(
     .filter((path) => path.endsWith('.html'))
     .map((path) => [path, readFileSync(join(SITE, path), 'utf8')]),
 );
-const idsOf = new Map([...html].map(([path, text]) => [path, new Set([...text.matchAll(/\bid="([^"]*)"/g)].map(([, id]) => decode(id)))]));
+const idsOf = new Map(
+  [...html].map(([path, text]) => [path, new Set([...text.matchAll(/\bid="([^"]*)"/g)].map(([, id]) => decode(id)))]),
+);
 
 function checkSiteLink(from, href) {
   const base = process.env.DOCS_BASE ?? '/';
@@ -29,7 +31,8 @@ function checkSiteLink(from, href) {
   }
   const page = [target, `${target}.html`].find((name) => html.has(name));
   if (!page && !existsSync(join(SITE, target))) problems.push(`site/${from}: ${href} leads nowhere`);
-  if (page && anchor && !idsOf.get(page).has(decodeURIComponent(anchor))) problems.push(`site/${from}: ${href} has no such anchor`);
+  if (page && anchor && !idsOf.get(page).has(decodeURIComponent(anchor)))
+    problems.push(`site/${from}: ${href} has no such anchor`);
 }
 
 for (const [path, text] of html) {
@@ -45,21 +48,31 @@ for (const [path, text] of html) {
 
 // --- The Markdown files
 
-const withoutCode = (text) => text.replaceAll(/^(```+)[^]*?^\1$/gm, '').replaceAll(/`[^`\n]*`/g, (code) => 'x'.repeat(code.length));
+const withoutCode = (text) =>
+  text.replaceAll(/^(```+)[^]*?^\1$/gm, '').replaceAll(/`[^`\n]*`/g, (code) => 'x'.repeat(code.length));
 
 function anchorsOf(path) {
   const slugger = new GithubSlugger();
-  const headings = read(path).replaceAll(/^(```+)[^]*?^\1$/gm, '').matchAll(/^#{1,6} (.*)$/gm);
-  return new Set([...headings].map(([, heading]) => slugger.slug(heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll('`', ''))));
+  const headings = read(path)
+    .replaceAll(/^(```+)[^]*?^\1$/gm, '')
+    .matchAll(/^#{1,6} (.*)$/gm);
+  return new Set(
+    [...headings].map(([, heading]) =>
+      slugger.slug(heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll('`', '')),
+    ),
+  );
 }
 
 function checkFileLink(from, href) {
   const [path, anchor] = href.split('#');
   let target = path === '' ? from : posix.join(dirname(from), path);
   if (path.startsWith('/')) target = `docs${path}`;
-  const file = [target, `${target}.md`, posix.join(target, 'index.md')].find((name) => existsSync(ROOT + name) && statSync(ROOT + name).isFile());
+  const file = [target, `${target}.md`, posix.join(target, 'index.md')].find(
+    (name) => existsSync(ROOT + name) && statSync(ROOT + name).isFile(),
+  );
   if (!file && !existsSync(ROOT + target)) problems.push(`${from}: ${href} leads nowhere`);
-  if (anchor && (!file?.endsWith('.md') || !anchorsOf(file).has(decodeURIComponent(anchor)))) problems.push(`${from}: ${href} has no such anchor`);
+  if (anchor && (!file?.endsWith('.md') || !anchorsOf(file).has(decodeURIComponent(anchor))))
+    problems.push(`${from}: ${href} has no such anchor`);
 }
 
 for (const path of pages()) {
@@ -74,6 +87,10 @@ for (const path of pages()) {
   }
 }
 
-console.log(`links: ${Object.entries(counts).map(([label, count]) => `${count} ${label}`).join(', ')}; ${html.size} pages`);
+console.log(
+  `links: ${Object.entries(counts)
+    .map(([label, count]) => `${count} ${label}`)
+    .join(', ')}; ${html.size} pages`,
+);
 for (const text of problems) console.error(text);
 if (problems.length > 0) process.exit(1);

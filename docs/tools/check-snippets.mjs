@@ -93,12 +93,12 @@ function compile() {
   if (!library) problem({ path: 'docs', line: 0 }, 'no block was compiled against dist; run npm run build');
 }
 
-/** Examples in doc comments stand alone: only that they parse can be asked of them. */
+/** Examples in doc comments stand alone, some as members of a class: only that they parse can be asked of them. */
 function parses(block) {
-  const { diagnostics = [] } = ts.transpileModule(block.code, {
-    reportDiagnostics: true,
-    compilerOptions: { experimentalDecorators: true, target: ts.ScriptTarget.ES2022 },
-  });
+  const compilerOptions = { experimentalDecorators: true, target: ts.ScriptTarget.ES2022 };
+  const [diagnostics = []] = [block.code, `class Example {\n${block.code}\n}`]
+    .map((code) => ts.transpileModule(code, { reportDiagnostics: true, compilerOptions }).diagnostics ?? [])
+    .toSorted((one, other) => one.length - other.length);
   for (const { messageText } of diagnostics) problem(block, ts.flattenDiagnosticMessageText(messageText, ' '));
 }
 
@@ -107,7 +107,8 @@ function parses(block) {
 function parsesAsPython(block) {
   python.parse(block.code).iterate({
     enter(node) {
-      if (node.type.isError) problem(block, `Python: not understood at "${block.code.slice(node.from, node.from + 20)}"`);
+      if (node.type.isError)
+        problem(block, `Python: not understood at "${block.code.slice(node.from, node.from + 20)}"`);
     },
   });
 }
@@ -133,7 +134,9 @@ function commandsExist(block) {
   }
   for (const [, list] of block.code.matchAll(/\bnpm (?:i|install) ([^\n#]+)/g)) {
     for (const name of list.split(/\s+/).filter((word) => word && !word.startsWith('-'))) {
-      const known = name === 'nestjs-authentify' || ['', 'docs/'].some((folder) => existsSync(`${ROOT}${folder}node_modules/${name}`));
+      const known =
+        name === 'nestjs-authentify' ||
+        ['', 'docs/'].some((folder) => existsSync(`${ROOT}${folder}node_modules/${name}`));
       if (!known) problem(block, `the package ${name} is not among those this repository installs`);
     }
   }
@@ -172,7 +175,11 @@ for (const path of pages()) {
   if (!isGenerated(path)) scriptsExist({ path, line: 1 }, read(path));
   for (const block of blocksOf(path)) {
     const kind = /^[tj]sx?$/.test(block.language) ? 'code' : block.language;
-    const label = block.reason ? 'left out, with a reason' : isGenerated(path) ? `${block.language} of doc comments` : block.language;
+    const label = block.reason
+      ? 'left out, with a reason'
+      : isGenerated(path)
+        ? `${block.language} of doc comments`
+        : block.language;
     counts[label] = (counts[label] ?? 0) + 1;
     if (block.reason !== null) {
       if (block.reason.length < 10) problem(block, 'say why it is not compiled');
@@ -194,7 +201,11 @@ for (const path of pages()) {
 placeAll(compiled);
 compile();
 
-console.log(`code blocks: ${Object.entries(counts).map(([label, count]) => `${count} ${label}`).join(', ')}`);
+console.log(
+  `code blocks: ${Object.entries(counts)
+    .map(([label, count]) => `${count} ${label}`)
+    .join(', ')}`,
+);
 for (const text of problems) console.error(text);
 if (problems.length > 0) {
   console.error(`${problems.length} problems`);

@@ -19,7 +19,8 @@ export function pages() {
 export const read = (path) => readFileSync(ROOT + path, 'utf8');
 
 /** A fence, and the comment just above it. */
-const BLOCK = /(?:^<!-- (?<comment>(?:(?!-->)[^])*?)-->\n\n?)?^(?<fence>```+)(?<language>[\w-]*)[^\n]*\n(?<code>[^]*?)^\k<fence>$/gm;
+const BLOCK =
+  /(?:^<!-- (?<comment>(?:(?!-->)[^])*?)-->\n\n?)?^(?<fence>```+)(?<language>[\w-]*)[^\n]*\n(?<code>[^]*?)^\k<fence>$/gm;
 
 /**
  * The fenced code blocks of a page. A comment above one, which readers do not see, may say what stands before the code

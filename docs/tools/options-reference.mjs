@@ -2,7 +2,7 @@
 // fails where the file is not what it would write.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import prettier from 'prettier';
+import { format, resolveConfig } from 'prettier';
 import ts from 'typescript';
 import { withoutRequirements } from './requirements.mjs';
 
@@ -103,8 +103,8 @@ function part({ title, file, interfaces, intro, prefix, also }) {
   return [`## ${title}\n`, intro ? `${intro}\n` : '', ...sections].join('\n');
 }
 
-const text = await prettier.format([HEAD, ...PARTS.map(part)].join('\n'), {
-  ...(await prettier.resolveConfig(PAGE)),
+const text = await format([HEAD, ...PARTS.map(part)].join('\n'), {
+  ...(await resolveConfig(PAGE)),
   filepath: PAGE,
 });
 if (process.argv.includes('--check')) {

@@ -51,12 +51,12 @@ async function walk(page, folder) {
   const app = spawn('node', [main], { stdio: ['ignore', 'pipe', 'inherit'] });
   try {
     await answers(port);
-    let known = {};
+    const known = {};
     for (const command of commands) {
       const { status, answer } = run(command, port, known);
       console.log(`${status} ${command}`);
       if (!status.startsWith('2')) throw new Error(`${page}: answered ${status} ${JSON.stringify(answer)}`);
-      known = { ...known, ...answer };
+      Object.assign(known, answer);
     }
   } finally {
     app.kill();

@@ -11,6 +11,7 @@ import { requestOf } from '../request-context.js';
  * @Public()
  * @UseGuards(CrossSiteGuard)
  * @Post('login')
+ * login(@Body() body: LoginBody) {}
  * ```
  * @throws ForbiddenException (403) for an unsafe request from a foreign site.
  */
