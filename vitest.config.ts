@@ -49,7 +49,8 @@ const shared = {
   pool: 'forks' as const,
   setupFiles: ['test/support/setup.ts'],
   testTimeout: 30_000,
-  hookTimeout: 60_000,
+  // Some suites compile the library first.
+  hookTimeout: 180_000,
 };
 
 /** Suites in `test/unit` and `test/browser` run once; all others once for every database. */

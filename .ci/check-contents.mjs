@@ -1,16 +1,11 @@
-// Packs the library into $WORK and checks that the tarball holds what users need and nothing else.
+// Checks that the tarball would hold what users need and nothing else.
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, renameSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
 
-const { WORK } = process.env;
-// Without scripts: what an earlier step built is packed, and stdout is JSON alone.
-const answer = execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', WORK], {
-  encoding: 'utf8',
-});
+// Without scripts: what an earlier step built would be packed, and stdout is JSON alone.
+const answer = execFileSync('npm', ['pack', '--dry-run', '--ignore-scripts', '--json'], { encoding: 'utf8' });
 // npm 12 answers with an object by package name.
 const [packed] = Object.values(JSON.parse(answer));
-renameSync(join(WORK, packed.filename), join(WORK, 'packed.tgz'));
 
 const { files, exports: exported } = JSON.parse(readFileSync('package.json', 'utf8'));
 const documents = ['package.json', 'README.md', 'LICENSE', ...files.filter((name) => name !== 'dist')];

@@ -1,5 +1,5 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { memberOf } from './member-of.js';
+import { type MemberDecorator, memberOf } from './member-of.js';
 import { requestOf } from '../request-context.js';
 
 /**
@@ -7,6 +7,6 @@ import { requestOf } from '../request-context.js';
  *
  * @example `me(@CurrentUser() user: User, @CurrentUser('email') email: string)`
  */
-export const CurrentUser = createParamDecorator<string | undefined>((key, context: ExecutionContext) =>
+export const CurrentUser: MemberDecorator = createParamDecorator<string | undefined>((key, context: ExecutionContext) =>
   memberOf(requestOf(context).user, key),
 );

@@ -1,13 +1,16 @@
+// An app of the packed library, as its users write them: node build/app.js express|fastify sqljs,postgres,mariadb
 import 'reflect-metadata';
 import assert from 'node:assert/strict';
-import { Controller, Get, Module, UseGuards } from '@nestjs/common';
+import { Controller, type DynamicModule, Get, UseGuards } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuthentifyModule, CurrentUser, HeaderAuthGuard, TokenService } from 'nestjs-authentify';
 import { AuthentifyAdminModule } from 'nestjs-authentify/admin';
 import { createAuthTokens } from 'nestjs-authentify/migrations';
 import { actingAs, travel, travelBack } from 'nestjs-authentify/testing';
-import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
+import { Column, DataSource, type DataSourceOptions, Entity, PrimaryGeneratedColumn } from 'typeorm';
 
 @Entity('users')
 class User {
@@ -24,20 +27,24 @@ class MeController {
   }
 }
 
-@Module({
-  imports: [
-    TypeOrmModule.forRoot({ type: 'sqljs', autoLoadEntities: true, synchronize: true, entities: [User] }),
-    AuthentifyModule.forRoot({
-      userEntity: User,
-      tokenTtl: '15m',
-      refreshTokenTtl: '7d',
-      sessionRoutes: { path: 'auth' },
-    }),
-    AuthentifyAdminModule.register<User>({ path: 'admin', guards: [HeaderAuthGuard], searchColumns: ['name'] }),
-  ],
-  controllers: [MeController],
-})
-class AppModule {}
+class AppModule {
+  static on(database: DataSourceOptions): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        TypeOrmModule.forRoot({ ...database, autoLoadEntities: true, synchronize: true, entities: [User] }),
+        AuthentifyModule.forRoot({
+          userEntity: User,
+          tokenTtl: '15m',
+          refreshTokenTtl: '7d',
+          sessionRoutes: { path: 'auth' },
+        }),
+        AuthentifyAdminModule.register<User>({ path: 'admin', guards: [HeaderAuthGuard], searchColumns: ['name'] }),
+      ],
+      controllers: [MeController],
+    };
+  }
+}
 
 class CreateAuthTokens1767225600000 extends createAuthTokens({ userTable: 'users' }) {}
 
@@ -51,9 +58,10 @@ async function migrate(): Promise<void> {
   await dataSource.destroy();
 }
 
-async function main(): Promise<void> {
-  await migrate();
-  const app = await NestFactory.create(AppModule, { logger: ['error', 'warn'] });
+async function walk(adapter: 'express' | 'fastify', database: DataSourceOptions): Promise<void> {
+  const options = { logger: ['error', 'warn'] as ('error' | 'warn')[] };
+  const http = adapter === 'express' ? new ExpressAdapter() : new FastifyAdapter();
+  const app = await NestFactory.create(AppModule.on(database), http, options);
   await app.listen(0, '127.0.0.1');
   const url = await app.getUrl();
   const me = async (token?: string) => {
@@ -101,10 +109,35 @@ async function main(): Promise<void> {
   assert.equal(await status(), 401);
 
   await app.close();
-  console.log('logged in, verified, refreshed, revoked, acted as, travelled');
 }
 
-main().catch((error: unknown) => {
+const NAME = `authentify_matrix_${process.pid}`;
+const POSTGRES = { type: 'postgres', host: '127.0.0.1', username: 'postgres', database: 'test' } as const;
+const MARIADB = { type: 'mariadb', host: '127.0.0.1', username: 'root' } as const;
+
+/** Runs `work` on a database of its own, which is gone afterwards. */
+async function withDatabase(type: string, work: (options: DataSourceOptions) => Promise<void>): Promise<void> {
+  if (type === 'sqljs') return work({ type: 'sqljs' });
+  const server = await new DataSource(type === 'postgres' ? POSTGRES : MARIADB).initialize();
+  await server.query(`CREATE SCHEMA ${NAME}`);
+  try {
+    await work(type === 'postgres' ? { ...POSTGRES, schema: NAME } : { ...MARIADB, database: NAME });
+  } finally {
+    await server.query(`DROP SCHEMA ${NAME}${type === 'postgres' ? ' CASCADE' : ''}`);
+    await server.destroy();
+  }
+}
+
+async function main(adapter: 'express' | 'fastify', databases: string): Promise<void> {
+  await migrate();
+  for (const type of databases.split(',')) {
+    await withDatabase(type, async (options) => walk(adapter, options));
+    console.log(`${type}: logged in, verified, refreshed, revoked, acted as, travelled`);
+  }
+}
+
+const [, , adapter, databases] = process.argv as [string, string, 'express' | 'fastify', string];
+main(adapter, databases).catch((error: unknown) => {
   console.error(error);
   process.exit(1);
 });

@@ -1,0 +1,136 @@
+// Packs the library, installs it into apps outside of this repository, compiles them and runs them:
+//   npm run matrix                    every row, on every Node.js of the list
+//   npm run matrix -- --list          names the rows
+//   npm run matrix -- nest11 pnpm     the rows whose name has all of these words
+//   npm run matrix -- --node=20,24    on these Node.js only
+//   npm run matrix -- --readme        writes the table into README.md as well
+import { execFile } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs, promisify } from 'node:util';
+import { INSTALLATIONS, NODES } from './rows.mjs';
+
+const QUIET = { npm_config_loglevel: 'error', npm_config_audit: 'false', npm_config_fund: 'false', NO_COLOR: '1' };
+const run = (command, args, options) =>
+  promisify(execFile)(command, args, { ...options, env: { ...process.env, ...QUIET } });
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { list: { type: 'boolean' }, readme: { type: 'boolean' }, node: { type: 'string' } },
+});
+const chosen = ({ name }) => positionals.every((word) => name.includes(word));
+const installations = INSTALLATIONS.filter(({ rows }) => rows.some(chosen));
+
+if (installations.length === 0) throw new Error(`No row has all of: ${positionals.join(', ')}`);
+if (values.list)
+  console.log(INSTALLATIONS.flatMap(({ rows }) => rows.filter(chosen).map(({ name }) => name)).join('\n'));
+else await main();
+
+async function main() {
+  const work = mkdtempSync(join(tmpdir(), 'authentify-matrix-'));
+  try {
+    const tarball = await pack(work);
+    const nodes = await installNodes(work, values.node?.split(',') ?? NODES);
+    const databases = ['sqljs', ...(await databasesThatAnswer())];
+    const results = [];
+    for (const installation of installations) {
+      const app = join(work, installation.name.replace(' ', '-'));
+      const versions = await install(app, installation, tarball);
+      for (const row of installation.rows.filter(chosen)) {
+        const outcomes = await Promise.all(nodes.map(({ binary }) => outcomeOf(app, row, binary, databases)));
+        results.push({ ...row, manager: installation.manager, versions, outcomes });
+        console.log(
+          `${row.name}: ${outcomes.map((good, i) => `${nodes[i].version} ${good ? 'good' : 'BAD'}`).join(', ')}`,
+        );
+      }
+    }
+    const table = tableOf(results, nodes);
+    console.log(`\n${table}\n\nDatabases: ${databases.join(', ')}`);
+    if (values.readme) writeReadme(table);
+    if (results.some(({ outcomes }) => outcomes.includes(false))) process.exitCode = 1;
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** Packs what `npm run build` made. */
+async function pack(work) {
+  await run('npm', ['pack', '--ignore-scripts', '--pack-destination', work]);
+  return join(
+    work,
+    readdirSync(work).find((name) => name.endsWith('.tgz')),
+  );
+}
+
+/** The registry has Node.js itself, as packages by platform. */
+async function installNodes(work, lines) {
+  return Promise.all(
+    lines.map(async (line) => {
+      const directory = join(work, `node-${line}`);
+      const name = `node-${process.platform}-${process.arch}`;
+      await run('npm', ['install', '--prefix', directory, '--ignore-scripts', `${name}@${line}`]);
+      const { version } = JSON.parse(readFileSync(join(directory, 'node_modules', name, 'package.json'), 'utf8'));
+      return { version: version.replace('v', ''), binary: join(directory, 'node_modules', name, 'bin', 'node') };
+    }),
+  );
+}
+
+async function databasesThatAnswer() {
+  const answers = await Promise.all(
+    ['postgres', 'mariadb'].map((name) =>
+      run(process.execPath, ['.ci/database-answers.mjs', name]).then(
+        () => [name],
+        () => [],
+      ),
+    ),
+  );
+  return answers.flat();
+}
+
+/** Makes the app, compiles it in each format, and tells which versions it got. */
+async function install(app, { manager, dependencies, rows }, tarball) {
+  mkdirSync(app);
+  const manifest = { private: true, dependencies: { ...dependencies, 'nestjs-authentify': `file:${tarball}` } };
+  writeFileSync(join(app, 'package.json'), JSON.stringify(manifest));
+  if (manager === 'npm') await run('npm', ['install'], { cwd: app });
+  else await run('npx', ['--yes', 'pnpm', 'install', '--ignore-scripts'], { cwd: app });
+  for (const format of new Set(rows.map(({ format }) => format))) {
+    const folder = join(app, format);
+    cpSync('.ci/matrix/app', folder, { recursive: true });
+    writeFileSync(join(folder, 'package.json'), `{ "type": "${format === 'esm' ? 'module' : 'commonjs'}" }`);
+    await run(process.execPath, ['../node_modules/typescript/bin/tsc'], { cwd: folder });
+  }
+  const versionOf = (name) => JSON.parse(readFileSync(join(app, 'node_modules', name, 'package.json'), 'utf8')).version;
+  return { nest: versionOf('@nestjs/core'), typeorm: versionOf('typeorm') };
+}
+
+async function outcomeOf(app, { name, format, adapter }, binary, databases) {
+  try {
+    await run(binary, ['build/app.js', adapter, databases.join(',')], { cwd: join(app, format) });
+    return true;
+  } catch (error) {
+    console.log(`${name}:\n${error.stdout}${error.stderr}`);
+    return false;
+  }
+}
+
+function tableOf(results, nodes) {
+  const head = ['Nest', 'TypeORM', 'by', 'module', 'adapter', ...nodes.map(({ version }) => `Node ${version}`)];
+  const lines = results.map(({ versions, manager, format, adapter, outcomes }) => [
+    versions.nest,
+    versions.typeorm,
+    manager,
+    format === 'esm' ? 'ES' : 'CommonJS',
+    adapter === 'express' ? 'Express' : 'Fastify',
+    ...outcomes.map((good) => (good ? '✓' : '✗')),
+  ]);
+  return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+function writeReadme(table) {
+  const readme = readFileSync('README.md', 'utf8');
+  const written = readme.replace(/(<!-- matrix -->\n)[^]*(<!-- \/matrix -->)/, `$1\n${table}\n\n$2`);
+  if (written === readme) throw new Error('README.md has no place for the table, or it is the same');
+  writeFileSync('README.md', written);
+}
