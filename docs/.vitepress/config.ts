@@ -53,6 +53,7 @@ const sidebar: DefaultTheme.SidebarItem[] = [
       { text: 'Configuration', link: '/recipes/configuration' },
       { text: 'Administration', link: '/recipes/admin' },
       { text: 'Command line', link: '/recipes/command-line' },
+      { text: 'OpenAPI', link: '/recipes/openapi' },
       { text: 'Testing', link: '/recipes/testing' },
     ],
   },
@@ -91,7 +92,7 @@ export default defineConfig({
   ],
   // Dead links fail the build; `docs:check` looks at anchors too.
   ignoreDeadLinks: false,
-  markdown: { theme: { light: 'github-light', dark: 'github-dark' }, config: inlineDiagrams },
+  markdown: { theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' }, config: inlineDiagrams },
   themeConfig: {
     logo: '/logo.svg',
     search: { provider: 'local' },
