@@ -92,7 +92,10 @@ export default defineConfig({
   ],
   // Dead links fail the build; `docs:check` looks at anchors too.
   ignoreDeadLinks: false,
-  markdown: { theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' }, config: inlineDiagrams },
+  markdown: {
+    theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
+    config: inlineDiagrams,
+  },
   themeConfig: {
     logo: '/logo.svg',
     search: { provider: 'local' },
