@@ -47,3 +47,11 @@ export async function withSchema(label, work) {
     await client.end();
   }
 }
+
+export async function postgresVersion() {
+  const client = new pg.Client(poolOptions('public'));
+  await client.connect();
+  const { rows } = await client.query('SHOW server_version');
+  await client.end();
+  return rows[0].server_version.split(' ')[0];
+}

@@ -28,9 +28,9 @@ const BARS = {
   'prune.maxStallMs': { atMost: 25 },
 };
 
-export function table(head, rows) {
+export function table(head, rows, align = '--:') {
   const line = (cells) => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map((_, column) => (column === 0 ? '---' : '--:'))), ...rows.map(line)].join('\n');
+  return [line(head), line(head.map((_, column) => (column === 0 ? '---' : align))), ...rows.map(line)].join('\n');
 }
 
 /** The figures beside their bars. */
@@ -89,7 +89,7 @@ export function writeResults(rows, aaSpread) {
     ...Object.fromEntries(Object.entries(rows).map(([key, value]) => [key, rounded(value)])),
   };
   const ordered = Object.fromEntries(Object.keys(BARS).flatMap((key) => (key in merged ? [[key, merged[key]]] : [])));
-  const results = { aaSpread: rounded(aaSpread ?? known.aaSpread ?? 0), rows: ordered };
+  const results = { aaSpread: aaSpread === undefined ? known.aaSpread : rounded(aaSpread), rows: ordered };
   writeFileSync(at('results.json'), `${JSON.stringify(results, null, 2)}\n`);
 }
 
