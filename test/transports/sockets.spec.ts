@@ -314,7 +314,7 @@ describe.each(Object.keys(ADAPTER_OF) as SocketKind[])('sockets of %s', (kind) =
   });
 
   it('R48: close where the session was ended while the handshake was verified', async () => {
-    let meanwhile = async (): Promise<unknown> => {};
+    let meanwhile = async (): Promise<void> => {};
     t = await start({
       isUserActive: async () => {
         await meanwhile();
@@ -323,9 +323,9 @@ describe.each(Object.keys(ADAPTER_OF) as SocketKind[])('sockets of %s', (kind) =
     });
     user = await t.createUser();
     const issued = await login();
-    meanwhile = () => {
+    meanwhile = async () => {
       meanwhile = async () => {};
-      return t.tokens.revokeToken(issued.token);
+      await t.tokens.revokeToken(issued.token);
     };
     await expectClosed(await openFor(issued));
   });
