@@ -119,7 +119,7 @@ describe('SessionWatcher', () => {
     expect(await looksDuring(() => pass(29 * SECOND))).toBe(0);
     expect(await looksDuring(() => pass(SECOND))).toBe(1);
     expect(await looksDuring(() => pass(30 * SECOND))).toBe(1);
-    for (const { stop } of watching) stop();
+    for (const watch of watching) watch.stop();
     expect(await looksDuring(() => pass(5 * MINUTE))).toBe(0);
     expect(vi.getTimerCount()).toBe(0);
   });
