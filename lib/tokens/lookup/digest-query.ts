@@ -65,6 +65,7 @@ export class DigestQuery {
 
 /** Filled up with its last element to a power of two, so that there are few statements to prepare. */
 function padded(digests: readonly string[]): string[] {
+  if (digests.length === 1) return [...digests];
   const length = 2 ** Math.ceil(Math.log2(digests.length));
   return Array.from({ length }, (_, index) => digests[Math.min(index, digests.length - 1)] ?? '');
 }

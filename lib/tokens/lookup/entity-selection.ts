@@ -59,7 +59,13 @@ export class EntitySelection {
     const name = this.add(`${alias}.${column.propertyPath}`);
     if (column.isPrimary) keys.push(name);
     if (column.type === 'float') this.hasFloats = true;
-    return (entity, row) => column.setEntityValue(entity, driver.prepareHydratedValue(row[name], column));
+    if (column.embeddedMetadata) {
+      return (entity, row) => column.setEntityValue(entity, driver.prepareHydratedValue(row[name], column));
+    }
+    const { propertyName } = column;
+    return (entity, row) => {
+      entity[propertyName] = driver.prepareHydratedValue(row[name], column);
+    };
   }
 
   private relationId(alias: string, { propertyName, relation }: RelationIdMetadata): Assign {

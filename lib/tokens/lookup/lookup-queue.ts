@@ -28,12 +28,26 @@ export class LookupQueue {
   /** The row that the database has under one of these digests, which are those of one token, one per key. */
   find(digests: readonly string[]): Promise<Row | undefined> {
     const key = digests[0] ?? '';
+    // Nobody waits and nobody will share it: what comes next costs more than a good look-up's share of a request.
+    if (this.#lanes < LANES && this.#waiting.size === 0 && !this.#sent.has(key)) return this.#findAlone(key, digests);
     const waiting = this.#waiting.get(key) ?? { digests, askers: [] };
     this.#waiting.set(key, waiting);
     return new Promise((resolve, reject) => {
       waiting.askers.push({ resolve, reject });
       this.#sendNext();
     });
+  }
+
+  async #findAlone(key: string, digests: readonly string[]): Promise<Row | undefined> {
+    this.#lanes += 1;
+    this.#sent.add(key);
+    try {
+      return rowUnder(digests, await this.send(digests));
+    } finally {
+      this.#sent.delete(key);
+      this.#lanes -= 1;
+      this.#sendNext();
+    }
   }
 
   #sendNext(): void {
@@ -62,7 +76,7 @@ export class LookupQueue {
     try {
       const rows = await this.send(batch.flatMap(([, { digests }]) => digests));
       for (const [, { digests, askers }] of batch) {
-        const row = rows.get(digests.find((digest) => rows.has(digest)) ?? '');
+        const row = rowUnder(digests, rows);
         for (const [index, { resolve }] of askers.entries()) resolve(index === 0 ? row : row && copyOfRow(row));
       }
     } catch (error) {
@@ -73,4 +87,8 @@ export class LookupQueue {
       this.#sendNext();
     }
   }
+}
+
+function rowUnder(digests: readonly string[], rows: ReadonlyMap<string, Row>): Row | undefined {
+  return rows.get(digests.find((digest) => rows.has(digest)) ?? '');
 }

@@ -99,12 +99,14 @@ function sendNamed(dataSource: DataSource, text: string): Send {
   const digest = hash('sha256', text).slice(0, 16);
   // Counted up when connections hold an outdated plan under the name so far.
   let generation = 1;
+  let name = `authentify_${digest}_1`;
   const query = async (connection: PostgresConnection, values: readonly unknown[]): Promise<PostgresResult> => {
     try {
-      return await connection.query({ name: `authentify_${digest}_${generation}`, text, values });
+      return await connection.query({ name, text, values });
     } catch (error) {
       if (!NOT_AS_PREPARED.test(String((error as { code?: unknown }).code))) throw error;
       generation += 1;
+      name = `authentify_${digest}_${generation}`;
       return connection.query({ text, values });
     }
   };
