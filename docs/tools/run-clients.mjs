@@ -41,12 +41,7 @@ Module({
     }),
   ],
   controllers: [AuthController, WebAuthController],
-  providers: [
-    UserService,
-    { provide: ResolversUserService, useExisting: UserService },
-    AccountResolver,
-    NewsGateway,
-  ],
+  providers: [UserService, { provide: ResolversUserService, useExisting: UserService }, AccountResolver, NewsGateway],
 })(App);
 
 const app = await NestFactory.create(App, { logger: ['error', 'warn'] });
