@@ -17,7 +17,7 @@ export { GuardFor } from './authentication/guards/guard-for.js';
 export { HeaderAuthGuard } from './authentication/guards/header-auth.guard.js';
 export type { ContextPredicate } from './authentication/guards/required-context.js';
 export { AutoRefreshInterceptor } from './authentication/interceptors/auto-refresh.interceptor.js';
-export type { AuthenticatedRequest } from './authentication/request-context.js';
+export type { AuthenticatedRequest } from './authentication/transport-request.js';
 export { CookieTokenStrategy } from './authentication/strategies/cookie-token.strategy.js';
 export { HeaderTokenStrategy } from './authentication/strategies/header-token.strategy.js';
 export { TokenCookies } from './authentication/token-cookies.js';

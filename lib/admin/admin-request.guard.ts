@@ -7,7 +7,8 @@ import {
 } from '@nestjs/common';
 import { isForeignWrite, isSafe } from '../authentication/csrf.js';
 import { crossSite } from '../authentication/denials.js';
-import { requestOf, type TransportRequest } from '../authentication/request-context.js';
+import { requestOf } from '../authentication/request-context.js';
+import type { TransportRequest } from '../authentication/transport-request.js';
 import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';

@@ -2,7 +2,8 @@ import { type ExecutionContext, HttpException, Inject, Injectable } from '@nestj
 import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AuthType } from '../tokens/auth-type.js';
-import { requestOf, responseOf, type TransportRequest } from './request-context.js';
+import { requestOf, responseOf } from './request-context.js';
+import type { TransportRequest } from './transport-request.js';
 import { ResponseHeaders } from './response-headers.js';
 
 /** Which registration's guard looks at a request, and the transport it asks for. */

@@ -1,5 +1,5 @@
 import type { ResolvedOptions } from '../options/resolved-options.js';
-import type { TransportRequest } from './request-context.js';
+import type { TransportRequest } from './transport-request.js';
 
 /** Methods that change nothing (RFC 9110 §9.2.1). */
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -12,11 +12,11 @@ export function isSafe({ method }: TransportRequest): boolean {
 /**
  * Whether a request comes from another site and could change something: not to be done with the user's cookie (R54).
  * Browsers say so in `Sec-Fetch-Site`, older ones in `Origin`; what sends neither is no browser. The `GET` that opens a
- * WebSocket counts as unsafe.
+ * socket counts as unsafe, also the one by which Socket.IO starts polling.
  */
 export function isForeignWrite(request: TransportRequest, csrf: ResolvedOptions['csrf']): boolean {
   if (csrf === false) return false;
-  const isUpgrade = /^websocket$/i.test(String(request.headers.upgrade));
+  const isUpgrade = request.openedSocket !== undefined || /^websocket$/i.test(String(request.headers.upgrade));
   if (isSafe(request) && !isUpgrade) return false;
   const origin = request.headers.origin;
   const site = request.headers['sec-fetch-site'];

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
-import type { TransportRequest } from './request-context.js';
+import type { TransportRequest } from './transport-request.js';
 
 /** What the library's own guards tell the strategy they run; Passport's own guard tells something else. */
 export const RUN_BY_OWN_GUARD = Object.freeze({});

@@ -7,7 +7,7 @@ import type { Credential } from './credential.js';
 import { CrossSiteCheck } from './cross-site-check.js';
 import { unauthorized } from './denials.js';
 import { OwnApplication } from './own-application.js';
-import type { TransportRequest } from './request-context.js';
+import type { TransportRequest } from './transport-request.js';
 
 /** What a request was authenticated with. */
 export interface Authentication {

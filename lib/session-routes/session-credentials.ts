@@ -5,7 +5,7 @@ import { crossSite } from '../authentication/denials.js';
 import { credentialInHeader } from '../authentication/extractors/authorization-header.js';
 import { credentialInCookies } from '../authentication/extractors/cookie-header.js';
 import { refreshCredential } from '../authentication/extractors/refresh-credential.js';
-import type { TransportRequest } from '../authentication/request-context.js';
+import type { TransportRequest } from '../authentication/transport-request.js';
 import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';

@@ -7,7 +7,7 @@ import { unauthorized } from '../authentication/denials.js';
 import { isJson } from '../authentication/extractors/refresh-credential.js';
 import { AuthentifyGuard } from '../authentication/guards/authentify.guard.js';
 import { RequestAuthenticator } from '../authentication/request-authenticator.js';
-import type { TransportRequest } from '../authentication/request-context.js';
+import type { TransportRequest } from '../authentication/transport-request.js';
 import { TokenCookies } from '../authentication/token-cookies.js';
 import type { AbstractAuthToken } from '../tokens/entities/abstract-auth-token.js';
 import type { IssuedTokens } from '../tokens/issued-tokens.js';

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { isForeignWrite } from '../../lib/authentication/csrf.js';
 import { credentialInHeader } from '../../lib/authentication/extractors/authorization-header.js';
 import { cookieValues, credentialInCookies } from '../../lib/authentication/extractors/cookie-header.js';
-import type { TransportRequest } from '../../lib/authentication/request-context.js';
+import type { TransportRequest } from '../../lib/authentication/transport-request.js';
 import { parseDuration } from '../../lib/options/duration.js';
 import { OpaqueTokenFormat } from '../../lib/tokens/opaque-token.js';
 import { toContext } from '../../lib/tokens/token-context.js';

@@ -1,22 +1,30 @@
 import { BadRequestException } from '@nestjs/common';
 import type { Credential } from '../credential.js';
-import type { TransportRequest } from '../request-context.js';
+import type { TransportRequest } from '../transport-request.js';
 
 /** RFC 9110 §11.2; no quantifier is nested, so it cannot backtrack. */
 const TOKEN68 = /^[A-Za-z0-9\-._~+/]+=*$/;
 
 /**
- * Reads `Authorization: <scheme> <token68>` (R9): the scheme in any letter case, then spaces and nothing else.
+ * Reads `Authorization: <scheme> <token68>` (R9): the scheme in any letter case, then spaces and nothing else. Where a
+ * Socket.IO client gave the token itself as `auth: { token }`, that stands for the header.
  *
  * @returns `null` when nothing, or a scheme that is none of ours, was presented.
  * @throws BadRequestException for more than one `Authorization` line (R10, RFC 6750 §3.1).
  */
 export function credentialInHeader(request: TransportRequest, schemes: readonly string[]): Credential | null {
+  const { handshakeToken } = request;
+  if (handshakeToken !== undefined && handshakeToken !== null && handshakeToken !== '') {
+    return { authType: 'header', rawToken: wellFormed(handshakeToken) };
+  }
   const value = authorizationOf(request);
   const [, scheme = '', rest = ''] = /^([^ ]*)(.*)$/s.exec(value) ?? [];
   if (!schemes.some((known) => known.toLowerCase() === scheme.toLowerCase())) return null;
-  const rawToken = rest.replace(/^ +/, '');
-  return { authType: 'header', rawToken: TOKEN68.test(rawToken) ? rawToken : '' };
+  return { authType: 'header', rawToken: wellFormed(rest.replace(/^ +/, '')) };
+}
+
+function wellFormed(rawToken: unknown): string {
+  return typeof rawToken === 'string' && TOKEN68.test(rawToken) ? rawToken : '';
 }
 
 function authorizationOf(request: TransportRequest): string {

@@ -1,5 +1,5 @@
 import type { Credential } from '../credential.js';
-import type { TransportRequest } from '../request-context.js';
+import type { TransportRequest } from '../transport-request.js';
 
 /**
  * Reads the access token from the first of these cookies that is present (R12): exact names, no decoding, no

@@ -1,6 +1,6 @@
 import { BadRequestException } from '@nestjs/common';
 import type { Credential } from '../credential.js';
-import type { TransportRequest } from '../request-context.js';
+import type { TransportRequest } from '../transport-request.js';
 import { credentialInCookies } from './cookie-header.js';
 
 /**

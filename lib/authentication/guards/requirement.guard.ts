@@ -12,7 +12,8 @@ import type { Observable } from 'rxjs';
 import type { AbstractAuthToken } from '../../tokens/entities/abstract-auth-token.js';
 import { Challenge } from '../challenge.js';
 import { unauthorized } from '../denials.js';
-import { requestOf, responseOf, type TransportRequest } from '../request-context.js';
+import { requestOf, responseOf } from '../request-context.js';
+import type { TransportRequest } from '../transport-request.js';
 
 /** A request in a session. */
 export type RequestInSession = TransportRequest & { auth: AbstractAuthToken };

@@ -1,5 +1,5 @@
 import { RUN_BY_OWN_GUARD } from '../own-application.js';
-import type { TransportRequest } from '../request-context.js';
+import type { TransportRequest } from '../transport-request.js';
 
 /** What a strategy came to: a user with the token as info, a failure, or neither where nothing was presented. */
 export interface StrategyOutcome {

@@ -5,7 +5,7 @@ import { AUTHENTIFY_OPTIONS, HEADER_STRATEGY } from '../../authentify.constants.
 import type { ResolvedOptions } from '../../options/resolved-options.js';
 import { credentialInHeader } from '../extractors/authorization-header.js';
 import { OwnApplication } from '../own-application.js';
-import type { TransportRequest } from '../request-context.js';
+import type { TransportRequest } from '../transport-request.js';
 import { RequestAuthenticator } from '../request-authenticator.js';
 
 /**
