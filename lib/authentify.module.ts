@@ -12,6 +12,7 @@ import { HeaderAuthGuard } from './authentication/guards/header-auth.guard.js';
 import { OwnApplication } from './authentication/own-application.js';
 import { RequestAuthenticator } from './authentication/request-authenticator.js';
 import { ResponseHeaders } from './authentication/response-headers.js';
+import { SocketAuthenticator } from './authentication/sockets/socket-authenticator.js';
 import { CookieTokenStrategy } from './authentication/strategies/cookie-token.strategy.js';
 import { HeaderTokenStrategy } from './authentication/strategies/header-token.strategy.js';
 import { TokenCookies } from './authentication/token-cookies.js';
@@ -34,6 +35,7 @@ import { TokenEditor } from './tokens/administration/token-editor.js';
 import { UserDirectory } from './tokens/administration/user-directory.js';
 import { PresentedTokens } from './tokens/presented-tokens.js';
 import { pruneJobProvider } from './tokens/prune-job.js';
+import { SessionWatcher } from './tokens/session-watcher.js';
 import { TokenIssuer } from './tokens/token-issuer.js';
 import { TokenLookup } from './tokens/token-lookup.js';
 import { TokenPairFactory } from './tokens/token-pair.js';
@@ -74,6 +76,8 @@ const PUBLIC_PROVIDERS = [
   HeaderAuthGuard,
   HeaderTokenStrategy,
   RequestAuthenticator,
+  SessionWatcher,
+  SocketAuthenticator,
   TokenCookies,
   TokenDirectory,
   TokenEditor,

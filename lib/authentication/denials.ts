@@ -1,8 +1,17 @@
-import { ForbiddenException, UnauthorizedException } from '@nestjs/common';
+import { ForbiddenException, HttpException, UnauthorizedException } from '@nestjs/common';
+import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
 
-/** The one 401 there is: its body never tells why (R60). `errorCode` is RFC 6750's word for it. */
+/** What a client is told of a failure, whatever the transport. */
+export interface Denial {
+  statusCode: number;
+  message: string;
+}
+
+/** The body of the one 401 there is: it never tells why (R60). `errorCode` is RFC 6750's word for it. */
+export const INVALID_TOKEN = { statusCode: 401, message: 'Unauthorized', errorCode: 'invalid_token' } as const;
+
 export function unauthorized(): UnauthorizedException {
-  return new UnauthorizedException({ statusCode: 401, message: 'Unauthorized', errorCode: 'invalid_token' });
+  return new UnauthorizedException({ ...INVALID_TOKEN });
 }
 
 /** The answer to a good session whose login is longer ago than a route allows (RFC 9470 §3). */
@@ -18,4 +27,12 @@ export function staleLogin(maxAge: number): UnauthorizedException {
 /** The answer to an unsafe request from another site (R54). */
 export function crossSite(): ForbiddenException {
   return new ForbiddenException({ statusCode: 403, message: 'Forbidden', errorCode: 'cross_site_request' });
+}
+
+/** What an HTTP client would be told of this error; `null` where that is no more than "Internal server error". */
+export function denialOf(error: unknown): Denial | null {
+  if (error instanceof AuthentifyUnavailableError) return { statusCode: error.status, message: error.message };
+  if (!(error instanceof HttpException)) return null;
+  const body = error.getResponse();
+  return { statusCode: error.getStatus(), message: error.message, ...(typeof body === 'object' && body) };
 }

@@ -1,12 +1,15 @@
 import { Injectable } from '@nestjs/common';
+import { EMPTY, from, switchMap, takeUntil } from 'rxjs';
 import type { AuthHandlerResult } from '../options/auth-handler.interface.js';
 import type { AnyAuthToken } from '../tokens/entities/abstract-auth-token.js';
+import { SessionWatcher } from '../tokens/session-watcher.js';
 import { TokenVerifier } from '../tokens/token-verifier.js';
 import { AuthHooks } from './auth-hooks.js';
 import type { Credential } from './credential.js';
 import { CrossSiteCheck } from './cross-site-check.js';
-import { unauthorized } from './denials.js';
+import { INVALID_TOKEN, unauthorized } from './denials.js';
 import { OwnApplication } from './own-application.js';
+import { closed, closeSocket, type Socket } from './sockets/socket.js';
 import type { TransportRequest } from './transport-request.js';
 
 /** What a request was authenticated with. */
@@ -18,41 +21,87 @@ export interface Authentication {
   token?: AnyAuthToken;
 }
 
-/** Turns a presented credential into `request.user` and `request.auth`, once per request. */
+/**
+ * Turns a presented credential into `request.user` and `request.auth`, once per request. A request that opened a socket
+ * lives as long as that: its session is watched, and the socket is closed when it ends.
+ */
 @Injectable()
 export class RequestAuthenticator {
   // Aside from the request, and private to the language too, so that nothing can log a raw token by accident (R63).
-  readonly #authentications = new WeakMap<TransportRequest, Authentication>();
+  readonly #authentications = new WeakMap<TransportRequest, Authentication[]>();
 
   constructor(
     private readonly crossSite: CrossSiteCheck,
     private readonly verifier: TokenVerifier,
     private readonly hooks: AuthHooks,
     private readonly application: OwnApplication,
+    private readonly sessions: SessionWatcher,
   ) {}
 
   /**
-   * Verifies what the request presented. Several guards on one route share the look-up.
+   * Verifies what the request presented. Several guards on one route, and the messages of one socket, share the look-up.
    *
    * @throws UnauthorizedException for a bad credential, ForbiddenException for a foreign site's use of a cookie.
    */
-  authenticate(request: TransportRequest, credential: Credential): Promise<AuthHandlerResult> {
+  async authenticate(request: TransportRequest, credential: Credential): Promise<AuthHandlerResult> {
     this.application.assertServes(request);
-    const known = this.#authentications.get(request);
-    if (known && isSame(known.credential, credential)) return known.result;
+    const known = this.knownOf(request).find((one) => isSame(one.credential, credential));
+    const authentication = known && (await this.isCurrent(request, known)) ? known : this.begin(request, credential);
+    const result = await authentication.result;
+    request.auth = result.token;
+    return result;
+  }
+
+  /** What this request was last authenticated with; `undefined` where it was not. */
+  authenticationOf(request: TransportRequest): Authentication | undefined {
+    return this.knownOf(request).at(-1);
+  }
+
+  private begin(request: TransportRequest, credential: Credential): Authentication {
     const authentication: Authentication = {
       credential,
       result: this.verify(request, credential, (token) => {
         authentication.token = token;
       }),
     };
-    this.#authentications.set(request, authentication);
-    return authentication.result;
+    this.#authentications.set(request, [...this.knownOf(request), authentication]);
+    if (request.openedSocket) this.watch(request, request.openedSocket, authentication);
+    return authentication;
   }
 
-  /** What this request was authenticated with; `undefined` where it was not. */
-  authenticationOf(request: TransportRequest): Authentication | undefined {
-    return this.#authentications.get(request);
+  /** A socket whose session is over is closed; what is known of it is forgotten before anybody can be served by it. */
+  private watch(request: TransportRequest, socket: Socket, authentication: Authentication): void {
+    const forget = (): void => {
+      this.#authentications.set(
+        request,
+        this.knownOf(request).filter((one) => one !== authentication),
+      );
+    };
+    from(authentication.result)
+      .pipe(
+        switchMap(() => (authentication.token ? this.sessions.ended(authentication.token) : EMPTY)),
+        takeUntil(closed(socket)),
+      )
+      .subscribe({
+        next: () => {
+          forget();
+          request.user = undefined;
+          request.auth = undefined;
+          closeSocket(socket, INVALID_TOKEN);
+        },
+        error: forget,
+      });
+  }
+
+  private knownOf(request: TransportRequest): Authentication[] {
+    return this.#authentications.get(request) ?? [];
+  }
+
+  /** Between the moment a socket's session seems to expire and the look-up that tells, only that look-up can tell. */
+  private async isCurrent(request: TransportRequest, known: Authentication): Promise<boolean> {
+    if (!request.openedSocket || !known.token?.isExpired) return true;
+    await this.sessions.check(known.token);
+    return this.knownOf(request).includes(known);
   }
 
   private async verify(
@@ -66,7 +115,6 @@ export class RequestAuthenticator {
 
     const result = await this.hooks.run('postAuthHandler', { user: token.user, token, rawToken, request });
     onVerified(token);
-    request.auth = result.token;
     return result;
   }
 }

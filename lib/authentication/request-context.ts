@@ -1,5 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
-import { type Socket, socketRequestOf } from './sockets/socket-request.js';
+import type { Socket } from './sockets/socket.js';
+import { socketRequestOf } from './sockets/socket-request.js';
+import { asWsException } from './sockets/ws-denial.js';
 import type { TransportRequest } from './transport-request.js';
 
 /**
@@ -28,6 +30,11 @@ export function responseOf(context: ExecutionContext): unknown {
     default:
       throw unknownTransport(context);
   }
+}
+
+/** An error in the form in which its transport tells the client of it. */
+export async function failureIn(context: ExecutionContext, error: unknown): Promise<unknown> {
+  return context.getType<string>() === 'ws' ? asWsException(error) : error;
 }
 
 function unknownTransport(context: ExecutionContext): Error {

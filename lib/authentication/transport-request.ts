@@ -1,5 +1,6 @@
 import type { IncomingRequest } from '../options/auth-handler.interface.js';
 import type { AbstractAuthToken } from '../tokens/entities/abstract-auth-token.js';
+import type { Socket } from './sockets/socket.js';
 
 /** A request after a guard let it pass; combine it with the adapter's type: `Request & AuthenticatedRequest<User>`. */
 export interface AuthenticatedRequest<TUser = unknown, TToken = AbstractAuthToken<TUser>> extends IncomingRequest {
@@ -22,7 +23,7 @@ export interface TransportRequest extends IncomingRequest {
   /** The Fastify instance that serves it. */
   server?: object;
   /** The socket it opened, which lives on after it. */
-  openedSocket?: object;
+  openedSocket?: Socket;
   /** `auth.token` of a Socket.IO client: pages cannot set headers on a WebSocket. */
   handshakeToken?: unknown;
   user?: unknown;

@@ -99,6 +99,11 @@ export interface AuthentifyOptions<TUser = unknown, TToken = AbstractAuthToken<T
    * connection poolers that cannot, such as PgBouncer before 1.21 in transaction mode.
    */
   preparedStatements?: boolean;
+  /**
+   * How often the sessions of open sockets and streams are looked up, for what other nodes did: at most that long one
+   * lives on after another node ended its session. Default `'30s'`; one statement each time, and none when none is open.
+   */
+  sessionCheckInterval?: Duration;
 }
 
 /** Where the session routes are. */

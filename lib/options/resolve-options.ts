@@ -82,6 +82,7 @@ const OPTIONS: { readonly [Name in keyof ResolvedOptions]: is.Check<ResolvedOpti
   acceptLegacyTokens: is.absentOr(is.oneOf('drf-authentify')),
   contextMaxBytes: is.optional(4096, is.wholeNumber(2, 65_536)),
   preparedStatements: is.optional(true, is.flag),
+  sessionCheckInterval: is.optional('30s', is.duration),
 };
 
 /**

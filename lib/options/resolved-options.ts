@@ -33,4 +33,5 @@ export interface ResolvedOptions {
   readonly acceptLegacyTokens: 'drf-authentify' | null;
   readonly contextMaxBytes: number;
   readonly preparedStatements: boolean;
+  readonly sessionCheckInterval: Milliseconds;
 }

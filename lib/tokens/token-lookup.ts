@@ -5,6 +5,9 @@ import { NotCompilableError } from './lookup/entity-selection.js';
 import { OrmLookup } from './lookup/orm-lookup.js';
 import { type StoredToken, TokenTable } from './token-table.js';
 
+/** How many sessions are asked for in one statement. */
+const BATCH = 1_000;
+
 /** The read path: one row with its user, by digest, in one statement, from the primary (R22, R48). */
 @Injectable()
 export class TokenLookup<TToken extends AnyAuthToken = AbstractAuthToken> {
@@ -21,6 +24,16 @@ export class TokenLookup<TToken extends AnyAuthToken = AbstractAuthToken> {
   /** @param digests of one family part, one per key. */
   byFamily(digests: readonly string[]): Promise<StoredToken<TToken> | null> {
     return this.prepare().byFamily(digests);
+  }
+
+  /** Sessions by id with their users, ended ones too; those that are gone are left out. */
+  async byIds(ids: readonly string[]): Promise<TToken[]> {
+    const lookup = new OrmLookup(this.table);
+    const found: TToken[] = [];
+    for (let start = 0; start < ids.length; start += BATCH) {
+      found.push(...(await lookup.byIds(ids.slice(start, start + BATCH))));
+    }
+    return found;
   }
 
   /** Compiles the look-ups, once the data source knows its entities; warns where that cannot be done. */

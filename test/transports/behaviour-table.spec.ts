@@ -2,12 +2,16 @@ import type { IssuedTokens } from 'nestjs-authentify';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { bearer, cookie } from '../requests/client.js';
 import { ANONYMOUS, INVALID_TOKEN } from '../requests/controllers.js';
-import { startApp, type TestApp } from '../support/app.js';
+import { ADAPTERS, startApp, type TestApp } from '../support/app.js';
 import { DATABASE } from '../support/database.js';
 import { type Driver, type Place, PLACES } from './drivers/driver.js';
 import { http } from './drivers/http.js';
+import { sockets } from './drivers/sockets.js';
 
-const DRIVERS: Driver[] = [http('express'), http('fastify')];
+const DRIVERS: Driver[] = [
+  ...ADAPTERS.map(http),
+  ...ADAPTERS.flatMap((adapter) => [sockets('socket.io', adapter), sockets('ws', adapter)]),
+];
 
 const NOW = Date.UTC(2026, 0, 15, 12);
 const UNAVAILABLE = { statusCode: 503, message: 'Service Unavailable' };

@@ -59,6 +59,7 @@ describe('options left out', () => {
       acceptLegacyTokens: null,
       contextMaxBytes: 4096,
       preparedStatements: true,
+      sessionCheckInterval: 30 * SECOND,
     });
     expect(isUserActive).toBeTypeOf('function');
   });
@@ -147,6 +148,7 @@ describe('options given rightly', () => {
     ['realm', 'My API, v2', 'My API, v2'],
     ['pruneSchedule', '0 * * * *', '0 * * * *'],
     ['acceptLegacyTokens', 'drf-authentify', 'drf-authentify'],
+    ['sessionCheckInterval', '5s', 5 * SECOND],
     ['contextMaxBytes', 2, 2],
     ['contextMaxBytes', 65_536, 65_536],
   ])('%s takes %j', (name, value, resolved) => {
@@ -214,6 +216,7 @@ const WRONG: [keyof AuthentifyOptions, unknown[]][] = [
   ['keepExpiredTokens', [null, 0, -1, 'true', '90', {}, Number.NaN]],
   ['strictContextAccess', [null, 1, 'yes']],
   ['preparedStatements', [null, 0, 'no']],
+  ['sessionCheckInterval', [0, -1, Number.NaN, null, '30', true, {}]],
   ['postAuthHandler', [null, 'handler', {}, new Handler(), NoHandler]],
   ['postAutoRefreshHandler', [null, 7, {}, NoHandler]],
   ['refreshGracePeriod', [-1, Number.NaN, Number.POSITIVE_INFINITY, '30', null, true, {}]],

@@ -8,7 +8,7 @@ import { IS_OPTIONAL } from '../decorators/optional-auth.decorator.js';
 import { IS_PUBLIC } from '../decorators/public.decorator.js';
 import { unauthorized } from '../denials.js';
 import { credentialInHeader } from '../extractors/authorization-header.js';
-import { requestOf } from '../request-context.js';
+import { failureIn, requestOf } from '../request-context.js';
 import type { TransportRequest } from '../transport-request.js';
 import { CookieTokenStrategy } from '../strategies/cookie-token.strategy.js';
 import { HeaderTokenStrategy } from '../strategies/header-token.strategy.js';
@@ -45,7 +45,7 @@ export class AuthentifyGuard implements CanActivate {
       return true;
     } catch (error) {
       this.challenge.accompany(error, context, presented);
-      throw error;
+      throw await failureIn(context, error);
     }
   }
 

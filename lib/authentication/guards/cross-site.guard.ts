@@ -1,6 +1,6 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { CrossSiteCheck } from '../cross-site-check.js';
-import { requestOf } from '../request-context.js';
+import { failureIn, requestOf } from '../request-context.js';
 
 /**
  * The cross-site check as a guard of its own, for login and refresh routes in cookie mode: they set or read cookies
@@ -18,8 +18,12 @@ import { requestOf } from '../request-context.js';
 export class CrossSiteGuard implements CanActivate {
   constructor(private readonly crossSite: CrossSiteCheck) {}
 
-  canActivate(context: ExecutionContext): boolean {
-    this.crossSite.assertOwnSite(requestOf(context));
-    return true;
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    try {
+      this.crossSite.assertOwnSite(requestOf(context));
+      return true;
+    } catch (error) {
+      throw await failureIn(context, error);
+    }
   }
 }

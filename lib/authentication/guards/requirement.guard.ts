@@ -12,7 +12,7 @@ import type { Observable } from 'rxjs';
 import type { AbstractAuthToken } from '../../tokens/entities/abstract-auth-token.js';
 import { Challenge } from '../challenge.js';
 import { unauthorized } from '../denials.js';
-import { requestOf, responseOf } from '../request-context.js';
+import { failureIn, requestOf, responseOf } from '../request-context.js';
 import type { TransportRequest } from '../transport-request.js';
 
 /** A request in a session. */
@@ -43,12 +43,16 @@ export abstract class RequirementGuard<TRequirement> implements CanActivate, Nes
     const requirements = this.requirementsOf(context);
     const request = requestOf(context);
     if (requirements.length === 0) return true;
-    if (!request.auth) {
-      this.demand(context, {});
-      throw unauthorized();
+    try {
+      if (!request.auth) {
+        this.demand(context, {});
+        throw unauthorized();
+      }
+      await this.check(requirements, request as RequestInSession, context);
+      return true;
+    } catch (error) {
+      throw await failureIn(context, error);
     }
-    await this.check(requirements, request as RequestInSession, context);
-    return true;
   }
 
   /** Tells the client what to authenticate with, in the words of the guard that looked at its request. */

@@ -1,28 +1,7 @@
 import type { IncomingRequest } from '../../options/auth-handler.interface.js';
 import type { AbstractAuthToken } from '../../tokens/entities/abstract-auth-token.js';
 import type { TransportRequest } from '../transport-request.js';
-
-/** A socket after it was authenticated; combine it with the library's type: `Socket & AuthenticatedSocket<User>`. */
-export interface AuthenticatedSocket<TUser = unknown, TToken = AbstractAuthToken<TUser>> {
-  /** Who it acts as, as `postAuthHandler` decided. */
-  user: TUser;
-  /** The session's token; its deadlines move along when the session is refreshed. */
-  auth: TToken;
-}
-
-/** The request that opened a socket, as Node keeps it. */
-interface UpgradeRequest extends IncomingRequest {
-  rawHeaders?: string[];
-}
-
-/** What is used of a socket of Socket.IO or `ws`, without either package. */
-export interface Socket extends Partial<AuthenticatedSocket> {
-  /** Socket.IO: the request that opened it, and what its client gave as `auth`. */
-  request?: UpgradeRequest;
-  handshake?: { auth?: Record<string, unknown> };
-  /** `ws`: kept there by the gateway. */
-  upgradeReq?: UpgradeRequest;
-}
+import { isSocketIo, type Socket, type UpgradeRequest } from './socket.js';
 
 /** One request for each socket, so that what was found out about it is known to the next message. */
 const requests = new WeakMap<Socket, TransportRequest>();
@@ -35,7 +14,7 @@ const requests = new WeakMap<Socket, TransportRequest>();
 export function socketRequestOf(socket: Socket): TransportRequest {
   const known = requests.get(socket);
   if (known) return known;
-  const upgrade = socket.upgradeReq ?? socket.request;
+  const upgrade = isSocketIo(socket) ? socket.request : socket.upgradeReq;
   if (!upgrade) {
     throw new Error(
       'nestjs-authentify: this socket does not know the request that opened it; nothing was authenticated. In ' +
@@ -60,7 +39,7 @@ class SocketRequest implements TransportRequest {
   ) {
     this.headers = upgrade.headers;
     this.rawHeaders = upgrade.rawHeaders ?? [];
-    this.handshakeToken = openedSocket.handshake?.auth?.token;
+    this.handshakeToken = isSocketIo(openedSocket) ? openedSocket.handshake.auth.token : undefined;
   }
 
   get user(): unknown {

@@ -2,7 +2,7 @@ import type { EntityMetadata, SelectQueryBuilder } from 'typeorm';
 import type { AbstractAuthToken, AnyAuthToken } from '../entities/abstract-auth-token.js';
 import { DIGEST_COLUMNS, type StoredToken, type TokenTable } from '../token-table.js';
 
-/** Looks sessions up through TypeORM, one statement each: for entities that cannot be compiled. */
+/** Looks sessions up through TypeORM: by id, and by digest, one statement each, for entities that cannot be compiled. */
 export class OrmLookup<TToken extends AnyAuthToken> {
   constructor(private readonly table: TokenTable<TToken>) {}
 
@@ -12,6 +12,14 @@ export class OrmLookup<TToken extends AnyAuthToken> {
 
   byFamily(digests: readonly string[]): Promise<StoredToken<TToken> | null> {
     return this.find('refreshFamilyHash', digests);
+  }
+
+  /** The sessions that the database has under these ids, ended ones too. */
+  async byIds(ids: readonly string[]): Promise<TToken[]> {
+    const rows = await this.table.read((rows) =>
+      this.withRelations(rows).where('token.id IN (:...ids)', { ids }).getMany(),
+    );
+    return rows.map((row) => this.table.release(row));
   }
 
   private async find(

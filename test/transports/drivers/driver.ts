@@ -16,7 +16,7 @@ export interface Denial {
 export interface Driver {
   name: string;
   /** What an app needs to have the handlers of {@link PLACES} there; each answers `whoami`. */
-  setup(): Setup;
+  setup: () => Setup;
   /** Asks one of them, on a connection of its own, with these headers. */
-  ask(t: TestApp, place: Place, headers: Record<string, string>): Promise<Whoami | Denial>;
+  ask: (t: TestApp, place: Place, headers: Record<string, string>) => Promise<Whoami | Denial>;
 }

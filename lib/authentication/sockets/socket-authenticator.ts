@@ -1,0 +1,93 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { AUTHENTIFY_OPTIONS } from '../../authentify.constants.js';
+import type { IncomingRequest } from '../../options/auth-handler.interface.js';
+import type { ResolvedOptions } from '../../options/resolved-options.js';
+import type { AbstractAuthToken, AnyAuthToken } from '../../tokens/entities/abstract-auth-token.js';
+import { type Denial, denialOf, unauthorized } from '../denials.js';
+import { credentialInCookies } from '../extractors/cookie-header.js';
+import { credentialInHeader } from '../extractors/authorization-header.js';
+import { RequestAuthenticator } from '../request-authenticator.js';
+import { closeSocket, isSocketIo, type Socket } from './socket.js';
+import { socketRequestOf } from './socket-request.js';
+
+/**
+ * Authenticates sockets when they are opened, by the header or else the cookie of the request that opened them; for
+ * Socket.IO also by `auth: { token }` of the client. Sets `user` and `auth` on the socket, for guards and handlers, and
+ * closes it when its session ends. Messages cost no look-up then.
+ */
+@Injectable()
+export class SocketAuthenticator {
+  private readonly logger = new Logger(SocketAuthenticator.name);
+
+  constructor(
+    @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly authenticator: RequestAuthenticator,
+  ) {}
+
+  /**
+   * For the `handleConnection` of a gateway. A socket that is refused is closed, and its client told why: by the close
+   * code 4000 + HTTP status of `ws` (4401, 4403, 4503), by the event `exception` of Socket.IO. Until then `ws` holds
+   * messages back; those of Socket.IO can arrive meanwhile, so guard the handlers, or use {@link middleware}.
+   *
+   * @param client of Socket.IO or `ws`.
+   * @param request what `handleConnection` is given beside a client of `ws`; Socket.IO knows its own.
+   * @returns the session's token, or `null` for a socket that was refused.
+   */
+  async authenticate<TToken extends AnyAuthToken = AbstractAuthToken>(
+    client: object,
+    request?: IncomingRequest,
+  ): Promise<TToken | null> {
+    const socket = client as Socket;
+    if (!isSocketIo(socket)) {
+      if (request) socket.upgradeReq = request;
+      socket.pause();
+    }
+    try {
+      const token = await this.verify(socket);
+      if (!isSocketIo(socket)) socket.resume();
+      return token as unknown as TToken;
+    } catch (error) {
+      closeSocket(socket, this.denialOf(error));
+      return null;
+    }
+  }
+
+  /**
+   * The same as middleware of Socket.IO, so that no socket is connected before it is authenticated. The client of a
+   * refused one gets a `connect_error` whose `data` says why.
+   *
+   * @example `afterInit(server: Server) { server.use(this.sockets.middleware); }`
+   */
+  readonly middleware = (client: object, next: (error?: Error) => void): void => {
+    void this.admit(client as Socket, next);
+  };
+
+  private async admit(socket: Socket, next: (error?: Error) => void): Promise<void> {
+    let refusal: Error | undefined;
+    try {
+      await this.verify(socket);
+    } catch (error) {
+      const denial = this.denialOf(error);
+      refusal = Object.assign(new Error(denial.message), { data: denial });
+    }
+    next(refusal);
+  }
+
+  private async verify(socket: Socket): Promise<AbstractAuthToken> {
+    const request = socketRequestOf(socket);
+    const credential =
+      credentialInHeader(request, this.options.authHeaderPrefixes) ??
+      credentialInCookies(request, this.options.authCookieNames);
+    if (!credential) throw unauthorized();
+    const { user, token } = await this.authenticator.authenticate(request, credential);
+    request.user = user;
+    return token;
+  }
+
+  private denialOf(error: unknown): Denial {
+    const denial = denialOf(error);
+    if (denial) return denial;
+    this.logger.error('A socket was refused', error instanceof Error ? error.stack : undefined);
+    return { statusCode: 500, message: 'Internal server error' };
+  }
+}
