@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { EMPTY, from, switchMap, takeUntil } from 'rxjs';
+import { EMPTY, finalize, from, switchMap, takeUntil } from 'rxjs';
 import type { AuthHandlerResult } from '../options/auth-handler.interface.js';
 import type { AnyAuthToken } from '../tokens/entities/abstract-auth-token.js';
 import { SessionWatcher } from '../tokens/session-watcher.js';
@@ -69,28 +69,29 @@ export class RequestAuthenticator {
     return authentication;
   }
 
-  /** A socket whose session is over is closed; what is known of it is forgotten before anybody can be served by it. */
+  /** A socket whose session is over is closed. What was found out about it is known only while it is watched. */
   private watch(request: TransportRequest, socket: Socket, authentication: Authentication): void {
-    const forget = (): void => {
-      this.#authentications.set(
-        request,
-        this.knownOf(request).filter((one) => one !== authentication),
-      );
-    };
     from(authentication.result)
       .pipe(
         switchMap(() => (authentication.token ? this.sessions.ended(authentication.token) : EMPTY)),
         takeUntil(closed(socket)),
+        finalize(() => this.forget(request, authentication)),
       )
       .subscribe({
         next: () => {
-          forget();
+          this.forget(request, authentication);
           request.user = undefined;
           request.auth = undefined;
           closeSocket(socket, INVALID_TOKEN);
         },
-        error: forget,
+        // It is the caller's to tell; the next message tries again.
+        error: () => {},
       });
+  }
+
+  private forget(request: TransportRequest, authentication: Authentication): void {
+    const others = this.knownOf(request).filter((one) => one !== authentication);
+    this.#authentications.set(request, others);
   }
 
   private knownOf(request: TransportRequest): Authentication[] {
@@ -101,7 +102,7 @@ export class RequestAuthenticator {
   private async isCurrent(request: TransportRequest, known: Authentication): Promise<boolean> {
     if (!request.openedSocket || !known.token?.isExpired) return true;
     await this.sessions.check(known.token);
-    return this.knownOf(request).includes(known);
+    return !known.token.isExpired && this.knownOf(request).includes(known);
   }
 
   private async verify(

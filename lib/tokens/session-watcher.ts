@@ -9,6 +9,8 @@ import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-t
 import { refusalOf } from './token-checks.js';
 import { TokenLookup } from './token-lookup.js';
 
+/** How long the database may take to answer before it counts as one that cannot. */
+const PATIENCE: Milliseconds = 10_000;
 /** The longest that Node's timers can wait. */
 const LONGEST_DELAY: Milliseconds = 2 ** 31 - 1;
 
@@ -151,7 +153,7 @@ export class SessionWatcher implements OnModuleDestroy {
     const now = Date.now();
     try {
       // A database that hangs must not keep expired sessions open.
-      const found = await lastValueFrom(from(this.lookup.byIds(ids)).pipe(timeout(this.interval)));
+      const found = await lastValueFrom(from(this.lookup.byIds(ids)).pipe(timeout(PATIENCE)));
       const sessions = new Map(found.map((session) => [session.id, session]));
       await Promise.all(ids.map((id) => this.#judge(id, sessions.get(id), now)));
     } catch (error) {

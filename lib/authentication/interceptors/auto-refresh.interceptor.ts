@@ -36,7 +36,11 @@ export class AutoRefreshInterceptor implements NestInterceptor {
   }
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
-    const authentication = this.authenticator.authenticationOf(requestOf(context));
+    // Messages of a microservice are in no session. Those of a socket have no response to write the cookie to: what was
+    // refreshed over HTTP counts for the socket too.
+    const request = context.getType() === 'rpc' ? undefined : requestOf(context);
+    if (!request || request.openedSocket) return next.handle();
+    const authentication = this.authenticator.authenticationOf(request);
     const deadlines = authentication?.token && this.slider.due(authentication.token);
     if (!deadlines) return next.handle();
     return this.slide(context, authentication, deadlines).then(() => next.handle());
