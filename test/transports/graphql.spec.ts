@@ -221,8 +221,8 @@ describe.each(SERVER_NAMES)('resolvers of %s', (server: Server) => {
     });
     const inCookie = await t.tokens.generateCookieToken(await t.createUser());
     vi.setSystemTime(NOW + 6 * MINUTE);
-    const answer = await postQuery(t, '{ slide }', cookie(inCookie.accessToken));
-    expect(answer.data).toEqual({ slide: true });
+    const answer = await postQuery(t, '{ slide again: slide }', cookie(inCookie.accessToken));
+    expect(answer.data).toEqual({ slide: true, again: true });
     expect(answer.cookies).toEqual([expect.stringMatching(/^__Host-token=af_at_\w+; Max-Age=3600;/)]);
     const [session] = await t.tokens.listUserTokens(inCookie.token.userId);
     expect(session?.expiresAt).toEqual(new Date(NOW + 66 * MINUTE));
