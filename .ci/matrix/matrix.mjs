@@ -35,11 +35,13 @@ async function main() {
     const databases = ['sqljs', ...(await databasesThatAnswer())];
     const results = [];
     for (const installation of installations) {
-      const app = join(work, installation.name.replace(' ', '-'));
+      const app = join(work, installation.name.replaceAll(/[ @/]+/g, '-'));
       const versions = await install(app, installation, tarball);
       for (const row of installation.rows.filter(chosen)) {
-        const outcomes = await Promise.all(nodes.map(({ binary }) => outcomeOf(app, row, binary, databases)));
-        results.push({ ...row, manager: installation.manager, versions, outcomes });
+        const outcomes = await Promise.all(
+          nodes.map(({ binary }) => outcomeOf(app, installation.program, row, binary, databases)),
+        );
+        results.push({ ...row, program: installation.program, manager: installation.manager, versions, outcomes });
         console.log(
           `${row.name}: ${outcomes.map((good, i) => `${nodes[i].version} ${good ? 'good' : 'BAD'}`).join(', ')}`,
         );
@@ -89,7 +91,7 @@ async function databasesThatAnswer() {
 }
 
 /** Makes the app, compiles it in each format, and tells which versions it got. */
-async function install(app, { manager, dependencies, rows }, tarball) {
+async function install(app, { manager, program, dependencies, rows }, tarball) {
   mkdirSync(app);
   const manifest = { private: true, dependencies: { ...dependencies, 'nestjs-authentify': `file:${tarball}` } };
   writeFileSync(join(app, 'package.json'), JSON.stringify(manifest));
@@ -97,7 +99,8 @@ async function install(app, { manager, dependencies, rows }, tarball) {
   else await run('npx', ['--yes', 'pnpm', 'install', '--ignore-scripts'], { cwd: app });
   for (const format of new Set(rows.map(({ format }) => format))) {
     const folder = join(app, format);
-    cpSync('.ci/matrix/app', folder, { recursive: true });
+    mkdirSync(folder);
+    for (const file of ['tsconfig.json', `${program}.ts`]) cpSync(join('.ci/matrix/apps', file), join(folder, file));
     writeFileSync(join(folder, 'package.json'), `{ "type": "${format === 'esm' ? 'module' : 'commonjs'}" }`);
     await run(process.execPath, ['../node_modules/typescript/bin/tsc'], { cwd: folder });
   }
@@ -105,9 +108,9 @@ async function install(app, { manager, dependencies, rows }, tarball) {
   return { nest: versionOf('@nestjs/core'), typeorm: versionOf('typeorm') };
 }
 
-async function outcomeOf(app, { name, format, adapter }, binary, databases) {
+async function outcomeOf(app, program, { name, format, adapter }, binary, databases) {
   try {
-    await run(binary, ['build/app.js', adapter, databases.join(',')], { cwd: join(app, format) });
+    await run(binary, [`build/${program}.js`, adapter, databases.join(',')], { cwd: join(app, format) });
     return true;
   } catch (error) {
     console.log(`${name}:\n${error.stdout}${error.stderr}`);
@@ -117,12 +120,12 @@ async function outcomeOf(app, { name, format, adapter }, binary, databases) {
 
 function tableOf(results, nodes) {
   const head = ['Nest', 'TypeORM', 'by', 'module', 'adapter', ...nodes.map(({ version }) => `Node ${version}`)];
-  const lines = results.map(({ versions, manager, format, adapter, outcomes }) => [
+  const lines = results.map(({ versions, manager, program, format, adapter, outcomes }) => [
     versions.nest,
     versions.typeorm,
     manager,
     format === 'esm' ? 'ES' : 'CommonJS',
-    adapter === 'express' ? 'Express' : 'Fastify',
+    `${adapter === 'express' ? 'Express' : 'Fastify'}${program === 'swagger' ? ', Swagger' : ''}`,
     ...outcomes.map((good) => (good ? '✓' : '✗')),
   ]);
   return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');

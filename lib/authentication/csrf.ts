@@ -16,18 +16,21 @@ export function isSafe({ method }: TransportRequest): boolean {
  */
 export function isForeignWrite(request: TransportRequest, csrf: ResolvedOptions['csrf']): boolean {
   if (csrf === false) return false;
-  const isUpgrade = request.openedSocket !== undefined || /^websocket$/i.test(String(request.headers.upgrade));
-  if (isSafe(request) && !isUpgrade) return false;
+  const isWebSocket = /^websocket$/i.test(String(request.headers.upgrade));
+  const opensSocket = isWebSocket || request.openedSocket !== undefined;
+  if (isSafe(request) && !opensSocket) return false;
   const origin = request.headers.origin;
   const site = request.headers['sec-fetch-site'];
   if (typeof origin === 'string' && csrf.trustedOrigins.includes(origin)) return false;
+  // Every browser names the origin of a WebSocket (R55). Headers that few send there are not to be believed: Mercurius
+  // adds what a page says in its connection parameters.
+  if (isWebSocket) return !isSameHost(origin, request.headers.host);
   if (site !== undefined) return site !== 'same-origin' && site !== 'none';
   if (origin !== undefined) return !isSameHost(origin, request.headers.host);
-  // Every browser names the origin of a WebSocket, and few say `Sec-Fetch-Site` there (R55).
-  return csrf.requireOrigin || isUpgrade;
+  return csrf.requireOrigin || opensSocket;
 }
 
-function isSameHost(origin: string | string[], host: string | string[] | undefined): boolean {
+function isSameHost(origin: string | string[] | undefined, host: string | string[] | undefined): boolean {
   if (typeof origin !== 'string' || typeof host !== 'string' || !URL.canParse(origin)) return false;
   const url = new URL(origin);
   // Behind TLS termination only the proxy knows the scheme; a Host without port means that scheme's own.

@@ -19,6 +19,8 @@ export interface Authentication {
   readonly result: Promise<AuthHandlerResult>;
   /** The session as verified, whatever a hook made of it; absent until then. */
   token?: AnyAuthToken;
+  /** The extension of the session, under way or done: one for a request, however many resolvers run for it. */
+  slide?: Promise<void>;
 }
 
 /**

@@ -1,4 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
+import { asGraphqlError } from './graphql/graphql-denial.js';
+import { graphqlRequestOf, graphqlResponseOf } from './graphql/graphql-request.js';
 import type { Socket } from './sockets/socket.js';
 import { socketRequestOf } from './sockets/socket-request.js';
 import { asWsException } from './sockets/ws-denial.js';
@@ -13,6 +15,8 @@ export function requestOf(context: ExecutionContext): TransportRequest {
   switch (context.getType<string>()) {
     case 'http':
       return context.switchToHttp().getRequest<TransportRequest>();
+    case 'graphql':
+      return graphqlRequestOf(context);
     case 'ws':
       return socketRequestOf(context.switchToWs().getClient<Socket>());
     default:
@@ -25,6 +29,8 @@ export function responseOf(context: ExecutionContext): unknown {
   switch (context.getType<string>()) {
     case 'http':
       return context.switchToHttp().getResponse<unknown>();
+    case 'graphql':
+      return graphqlResponseOf(context);
     case 'ws':
       return undefined;
     default:
@@ -34,7 +40,14 @@ export function responseOf(context: ExecutionContext): unknown {
 
 /** An error in the form in which its transport tells the client of it. */
 export async function failureIn(context: ExecutionContext, error: unknown): Promise<unknown> {
-  return context.getType<string>() === 'ws' ? asWsException(error) : error;
+  switch (context.getType<string>()) {
+    case 'graphql':
+      return asGraphqlError(error);
+    case 'ws':
+      return asWsException(error);
+    default:
+      return error;
+  }
 }
 
 function unknownTransport(context: ExecutionContext): Error {

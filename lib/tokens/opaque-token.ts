@@ -12,6 +12,9 @@ const SECRET_LENGTH = 43;
 const FAMILY_LENGTH = 22;
 export const FAMILY_BYTES = 16;
 const CHECKSUM_LENGTH = 6;
+/** As many digits as a number holds exactly. */
+const CHUNK_LENGTH = 8;
+const CHUNK = 62n ** BigInt(CHUNK_LENGTH);
 
 /** 256 fresh random bits (R1). */
 export function randomSecret(): Buffer {
@@ -79,15 +82,20 @@ function hasChecksum(token: string): boolean {
 
 /** With numbers, because every request computes one. */
 function checksumOf(body: string): string {
-  let text = '';
-  for (let rest = crc32(body); rest > 0; rest = Math.floor(rest / 62)) text = ALPHABET.charAt(rest % 62) + text;
-  return text.padStart(CHECKSUM_LENGTH, '0');
+  return digits(crc32(body), CHECKSUM_LENGTH);
 }
 
+/** Several digits per division, because those of large numbers are slow. */
 function base62(bytes: Buffer, length: number): string {
   let text = '';
-  for (let rest = BigInt(`0x${bytes.toString('hex')}`); rest > 0n; rest /= 62n) {
-    text = ALPHABET.charAt(Number(rest % 62n)) + text;
+  for (let rest = BigInt(`0x${bytes.toString('hex')}`); rest > 0n; rest /= CHUNK) {
+    text = digits(Number(rest % CHUNK), CHUNK_LENGTH) + text;
   }
+  return text.padStart(length, '0').slice(-length);
+}
+
+function digits(value: number, length: number): string {
+  let text = '';
+  for (let rest = value; rest > 0; rest = Math.floor(rest / 62)) text = ALPHABET.charAt(rest % 62) + text;
   return text.padStart(length, '0');
 }

@@ -101,11 +101,16 @@ describe.each(ADAPTERS)('cross-site requests on %s', (adapter) => {
   it.each([
     ['its own origin', { Host: 'api.example.com', Origin: 'https://api.example.com' }, 200],
     ['a trusted origin', { Origin: APP }, 200],
-    ['Sec-Fetch-Site same-origin', { 'Sec-Fetch-Site': 'same-origin' }, 200],
+    ['no origin, whatever Sec-Fetch-Site says', { 'Sec-Fetch-Site': 'same-origin' }, 403],
     ['a foreign origin', { Origin: 'https://evil.example' }, 403],
+    [
+      'a foreign origin, whatever Sec-Fetch-Site says',
+      { Origin: 'https://evil.example', 'Sec-Fetch-Site': 'same-origin' },
+      403,
+    ],
     ['a sibling', { 'Sec-Fetch-Site': 'same-site', Origin: 'https://sibling.example.com' }, 403],
     ['no origin', {}, 403],
-  ])('R55: a WebSocket upgrade counts as unsafe: from %s', async (_from, headers, status) => {
+  ])('R55: a WebSocket upgrade counts as unsafe: from %s', async (_from, headers: Record<string, string>, status) => {
     const answer = await request('GET', { Upgrade: 'WebSocket', ...headers });
     expect(answer.status).toBe(status);
     expect((await request('GET', headers)).status).toBe(200);

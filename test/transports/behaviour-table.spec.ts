@@ -5,12 +5,15 @@ import { ANONYMOUS, INVALID_TOKEN } from '../requests/controllers.js';
 import { ADAPTERS, startApp, type TestApp } from '../support/app.js';
 import { DATABASE } from '../support/database.js';
 import { type Driver, type Place, PLACES } from './drivers/driver.js';
+import { graphql, SERVER_NAMES, subscriptions } from './drivers/graphql.js';
 import { http } from './drivers/http.js';
 import { sockets } from './drivers/sockets.js';
 
 const DRIVERS: Driver[] = [
   ...ADAPTERS.map(http),
   ...ADAPTERS.flatMap((adapter) => [sockets('socket.io', adapter), sockets('ws', adapter)]),
+  ...SERVER_NAMES.map(graphql),
+  ...SERVER_NAMES.map(subscriptions),
 ];
 
 const NOW = Date.UTC(2026, 0, 15, 12);

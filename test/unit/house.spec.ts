@@ -41,6 +41,7 @@ describe('the house', () => {
     ],
     ['authentication/strategies', 'the look-up', "import { TokenLookup } from '../../tokens/token-lookup.js';"],
     ['authentication/strategies', 'guards', "import { HeaderAuthGuard } from '../guards/header-auth.guard.js';"],
+    ['swagger', 'the statements', "import { TokenTable } from '../tokens/token-table.js';"],
     ['admin', 'SQL', "import { In } from 'typeorm';"],
     ['admin', 'the statements', "import { TokenTable } from '../tokens/token-table.js';"],
     ['events', 'the barrel', "import { TokenService } from '../index.js';"],

@@ -43,7 +43,8 @@ export class AutoRefreshInterceptor implements NestInterceptor {
     const authentication = this.authenticator.authenticationOf(request);
     const deadlines = authentication?.token && this.slider.due(authentication.token);
     if (!deadlines) return next.handle();
-    return this.slide(context, authentication, deadlines).then(() => next.handle());
+    authentication.slide ??= this.slide(context, authentication, deadlines);
+    return authentication.slide.then(() => next.handle());
   }
 
   private async slide(

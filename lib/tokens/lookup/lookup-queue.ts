@@ -28,7 +28,7 @@ export class LookupQueue {
   /** The row that the database has under one of these digests, which are those of one token, one per key. */
   find(digests: readonly string[]): Promise<Row | undefined> {
     const key = digests[0] ?? '';
-    // Nobody waits and nobody will share it: what comes next costs more than a good look-up's share of a request.
+    // Nobody can share it, so none of the bookkeeping: all there is to do on a quiet server.
     if (this.#lanes < LANES && this.#waiting.size === 0 && !this.#sent.has(key)) return this.#findAlone(key, digests);
     const waiting = this.#waiting.get(key) ?? { digests, askers: [] };
     this.#waiting.set(key, waiting);

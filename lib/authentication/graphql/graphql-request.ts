@@ -1,0 +1,88 @@
+import type { ExecutionContext } from '@nestjs/common';
+import type { UpgradeRequest, WsSocket } from '../sockets/socket.js';
+import { socketRequestOf } from '../sockets/socket-request.js';
+import type { TransportRequest } from '../transport-request.js';
+
+/** A socket of subscriptions: what opened it, and what its client said in `connection_init`. */
+interface Connection {
+  socket: WsSocket | undefined;
+  upgrade: UpgradeRequest & { raw?: { rawHeaders?: string[] } };
+  params: unknown;
+}
+
+/** What graphql-ws, which Apollo's driver uses, gives where there is no HTTP request. */
+interface GraphqlWsContext {
+  extra?: { socket?: WsSocket; request?: UpgradeRequest };
+  connectionParams?: unknown;
+}
+
+/** What GraphQL servers keep as the context of an operation, as far as it is used here. */
+interface GraphqlContext {
+  req?: TransportRequest & GraphqlWsContext & { res?: unknown };
+  res?: unknown;
+  /** Of Mercurius; for a subscription no more than a holder of its request. */
+  reply?: unknown;
+  /** Of Mercurius, for a subscription. The socket is there if the app put it there. */
+  _connectionInit?: unknown;
+  request?: UpgradeRequest;
+  socket?: WsSocket;
+}
+
+/**
+ * The request that a resolver runs for; for what comes over a socket the one that opened it, where `Authorization` among
+ * the client's connection parameters stands for the header, because pages cannot set headers on a WebSocket.
+ *
+ * @throws Error for a context that does not tell, so that it stays closed.
+ */
+export function graphqlRequestOf(context: ExecutionContext): TransportRequest {
+  const graphql = contextOf(context);
+  const connection = connectionOf(graphql);
+  if (connection?.socket) return connectionRequestOf(connection.socket, connection);
+  const { req } = graphql;
+  if (!connection && req?.headers && req.headers.upgrade === undefined) return req;
+  throw new Error(
+    'nestjs-authentify: this GraphQL context does not hold the request, or not the socket of a subscription; nothing ' +
+      'was authenticated. Leave req of the context as the server gives it; for subscriptions on Mercurius set ' +
+      'subscription: { context: (socket) => ({ socket }) }',
+  );
+}
+
+/**
+ * The response to {@link graphqlRequestOf}'s request; `undefined` for sockets, and where the app did not put it into the
+ * context as `res`, which Apollo on Fastify needs.
+ */
+export function graphqlResponseOf(context: ExecutionContext): unknown {
+  const graphql = contextOf(context);
+  if (connectionOf(graphql)) return undefined;
+  return graphql.res ?? graphql.reply ?? graphql.req?.res;
+}
+
+function contextOf(context: ExecutionContext): GraphqlContext {
+  return context.getArgByIndex<GraphqlContext | undefined>(2) ?? {};
+}
+
+function connectionOf({ req, request, socket, ...mercurius }: GraphqlContext): Connection | undefined {
+  if (req?.extra?.request) {
+    return { socket: req.extra.socket, upgrade: req.extra.request, params: req.connectionParams };
+  }
+  if (request && '_connectionInit' in mercurius) {
+    return { socket, upgrade: request, params: mercurius._connectionInit };
+  }
+  return undefined;
+}
+
+/** One request for all operations of a socket, so that it is authenticated once, and closed when its session ends. */
+function connectionRequestOf(socket: WsSocket, { upgrade, params }: Connection): TransportRequest {
+  socket.upgradeReq ??= {
+    headers: { ...upgrade.headers, ...authorizationIn(params) },
+    rawHeaders: upgrade.rawHeaders ?? upgrade.raw?.rawHeaders ?? [],
+  };
+  return socketRequestOf(socket);
+}
+
+function authorizationIn(params: unknown): { authorization?: string } {
+  if (typeof params !== 'object' || params === null) return {};
+  const found = Object.entries(params).find(([name]) => name.toLowerCase() === 'authorization');
+  // Not to be believed to be text: the extractor answers anything else with a 400.
+  return found ? { authorization: found[1] as string } : {};
+}
