@@ -1,3 +1,4 @@
+import { SessionWatcher } from 'nestjs-authentify';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { bearer, cookie, send } from '../requests/client.js';
 import { GuardedController, OptionalController } from '../requests/controllers.js';
@@ -63,6 +64,22 @@ describe.skipIf(!IS_SERVER)('a slow database', () => {
     stop.resume();
     expect(await late).toBeNull();
     expect((await early)?.id).toBe(token.id);
+  });
+
+  it('keeps no watched session open past its expiry', async () => {
+    vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'], now: NOW });
+    const { token } = await t.tokens.generateHeaderToken(await t.createUser(), { accessExpiresIn: '15s' });
+    const watcher = t.app.get(SessionWatcher);
+    const told: string[] = [];
+    watcher.ended(token).subscribe((reason) => told.push(reason));
+    await watcher.check(token);
+    const stopped = t.proxy.stopAt({ statement: READ, moment: 'before its answer' });
+    await vi.advanceTimersByTimeAsync(15_000);
+    const stop = await stopped;
+    expect(told).toEqual([]);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(told).toEqual(['expired']);
+    stop.resume();
   });
 
   it('a look-up that hangs delays no other session', async () => {

@@ -47,8 +47,8 @@ describe('SessionWatcher', () => {
       });
       stop = () => subscription.unsubscribe();
     });
-    // The look-up that a watch begins with.
-    await watcher.check(token);
+    // The look-up that a watch begins with comes before this.
+    await watcher.check({ id: '' });
     return { told, over, stop };
   };
   /** Lets so much time pass, and whatever the timers began come to its end. */
