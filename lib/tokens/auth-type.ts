@@ -1,7 +1,7 @@
 /** How a session's access token travels: in the `Authorization` header or in a cookie. */
 export type AuthType = 'header' | 'cookie';
 
-/** The values of {@link AuthType}, for those who prefer names to strings. */
+/** The values of the type `AuthType`, for those who prefer names to strings. */
 export const AuthType = {
   HEADER: 'header',
   COOKIE: 'cookie',

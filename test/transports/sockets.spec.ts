@@ -322,6 +322,31 @@ describe.each(Object.keys(ADAPTER_OF) as SocketKind[])('sockets of %s', (kind) =
     await expectClosed(await openFor(issued));
   });
 
+  it.runIf(kind === 'ws').each([
+    ['handle them then', true],
+    ['never handle them where it is refused', false],
+  ])('hold messages back while their handshake is verified, and %s', async (_what, isAccepted) => {
+    let verified = Promise.resolve(true);
+    t = await start({ isUserActive: () => verified });
+    user = await t.createUser();
+    const bystander = await openFor(await login());
+    await bystander.ask('guarded');
+    let finish = (_isActive: boolean): void => {};
+    verified = new Promise((resolve) => {
+      finish = resolve;
+    });
+    const client = await openFor(await login());
+    const answer = client.ask('unguarded');
+    client.send('unguarded');
+    // Long enough for that message to arrive as well.
+    for (let count = 0; count < 10; count += 1) await bystander.ask('guarded');
+    expect(HandshakeGateway.handled).toEqual([]);
+    finish(isAccepted);
+    if (isAccepted) expect(await answer).toMatchObject({ data: { user: user.id } });
+    else await expectClosed(client);
+    expect(HandshakeGateway.handled).toEqual(isAccepted ? expect.arrayContaining([user.id]) : []);
+  });
+
   it.each<[string, () => void]>([
     [
       'throws',

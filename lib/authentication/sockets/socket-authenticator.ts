@@ -27,7 +27,7 @@ export class SocketAuthenticator {
   /**
    * For the `handleConnection` of a gateway. A socket that is refused is closed, and its client told why: by the close
    * code 4000 + HTTP status of `ws` (4401, 4403, 4503), by the event `exception` of Socket.IO. Until then `ws` holds
-   * messages back; those of Socket.IO can arrive meanwhile, so guard the handlers, or use {@link middleware}.
+   * messages back; those of Socket.IO can arrive meanwhile, so guard the handlers, or use {@link SocketAuthenticator.middleware}.
    *
    * @param client of Socket.IO or `ws`.
    * @param request what `handleConnection` is given beside a client of `ws`; Socket.IO knows its own.
