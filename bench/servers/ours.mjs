@@ -5,7 +5,7 @@ import { decorate } from '../support/decorate.mjs';
 import { User } from '../support/entities.mjs';
 import { dataSourceOptions } from '../support/postgres.mjs';
 
-/** This library, as its README says. */
+/** This library, as its quick start says. */
 export function define({ schema, name }) {
   class OurController {
     constructor(tokens) {

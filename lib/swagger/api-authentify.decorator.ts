@@ -33,6 +33,7 @@ const METHOD = 'method';
  * @ApiAuthentify()
  * @UseGuards(AuthentifyGuard)
  * @Controller('profile')
+ * export class ProfileController {}
  * ```
  */
 export function ApiAuthentify({ via, registration = UNNAMED }: ApiAuthentifyOptions = {}): ClassDecorator &

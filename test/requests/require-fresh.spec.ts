@@ -92,7 +92,7 @@ class FreshClassController {
   }
 }
 
-/** The README's recipe: a fresh login to change the password, which ends all other sessions. */
+/** The recipe of docs/recipes/step-up.md: a fresh login to change the password, which ends all other sessions. */
 @Controller('password')
 @UseGuards(AuthentifyGuard)
 class PasswordController {

@@ -112,7 +112,7 @@ class PlacesSubscriptions {
   }
 }
 
-/** The GraphQL servers, with what the README tells to configure and nothing else. */
+/** The GraphQL servers, with what docs/guide/graphql.md tells to configure and nothing else. */
 export const SERVERS = {
   'Apollo on Express': {
     adapter: 'express',
