@@ -19,7 +19,7 @@ const SECONDS = isQuick ? 0.8 : 2.5;
 /** A server is warm after so many requests, or so many seconds. */
 const WARM_UP = { requests: 3_000, seconds: isQuick ? 3 : 10 };
 /** Seconds after which a quick run leaves out rounds, so that it ends in time on a busy machine too. */
-const PATIENCE = isQuick ? 240 : Infinity;
+const PATIENCE = isQuick ? 190 : Infinity;
 const FEWEST_ROUNDS = 3;
 const USERS = 5_000;
 const SESSIONS = isQuick ? 20_000 : 50_000;
