@@ -2,6 +2,7 @@
 // Each server is a process of its own; all stay up, one at a time is under load, in a new random order each round.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { barChart } from './support/chart.mjs';
@@ -15,7 +16,11 @@ import { median, quantile, shuffled, spread } from './support/statistics.mjs';
 const isQuick = process.argv.includes('--quick');
 const ROUNDS = isQuick ? 5 : 15;
 const SECONDS = isQuick ? 0.8 : 2.5;
-const WARM_UP = isQuick ? 1.5 : 4;
+/** A server is warm after so many requests, or so many seconds. */
+const WARM_UP = { requests: 3_000, seconds: isQuick ? 3 : 10 };
+/** Seconds after which a quick run leaves out rounds, so that it ends in time on a busy machine too. */
+const PATIENCE = isQuick ? 190 : Infinity;
+const FEWEST_ROUNDS = 3;
 const USERS = 5_000;
 const SESSIONS = isQuick ? 20_000 : 50_000;
 
@@ -90,18 +95,27 @@ async function measure({ server, work }, connections, seconds, client) {
     const done = await drive(clients, seconds, next);
     const after = await cpu();
     const [own, database] = after.map((time, index) => (time - before[index]) / done.requests);
-    return { rps: done.requests / done.seconds, own, database, cpu: own + database };
+    return { requests: done.requests, rps: done.requests / done.seconds, own, database, cpu: own + database };
   } finally {
     for (const connection of clients) connection.close();
   }
 }
 
-async function measureGroup(name, servers, client) {
+async function warmUp(target, connections, client) {
+  const end = performance.now() + WARM_UP.seconds * 1_000;
+  let requests = 0;
+  while (requests < WARM_UP.requests && performance.now() < end) {
+    requests += (await measure(target, connections, 0.5, client)).requests;
+  }
+}
+
+async function measureGroup(name, servers, client, endsAt) {
   const { connections, targets } = GROUPS[name];
   const runnable = targets.map((target) => ({ ...target, server: servers[target.server] }));
   const samples = Object.fromEntries(targets.map((target) => [target.name, []]));
-  for (const target of runnable) await measure(target, connections, WARM_UP, client);
+  for (const target of runnable) await warmUp(target, connections, client);
   for (let round = 1; round <= ROUNDS; round += 1) {
+    if (round > FEWEST_ROUNDS && performance.now() > endsAt) break;
     for (const target of shuffled(runnable)) {
       samples[target.name].push(await measure(target, connections, SECONDS, client));
       await sleep(50);
@@ -126,7 +140,12 @@ function measureAll() {
         servers[name] = { ...server, requests };
       }
       const samples = {};
-      for (const name of Object.keys(GROUPS)) samples[name] = await measureGroup(name, servers, client);
+      const all = Object.values(GROUPS).reduce((sum, { targets }) => sum + targets.length, 0);
+      let endsAt = performance.now();
+      for (const [name, { targets }] of Object.entries(GROUPS)) {
+        endsAt += (PATIENCE * 1_000 * targets.length) / all;
+        samples[name] = await measureGroup(name, servers, client, endsAt);
+      }
       return { samples, database: (await client.query('SHOW server_version')).rows[0].server_version };
     } finally {
       await Promise.all(Object.values(servers).map(({ child }) => stop(child)));
@@ -228,7 +247,7 @@ if (mayJudge(aaSpread)) {
     'http',
     [
       machine([`PostgreSQL ${database}`], [...packages, ...rivals]),
-      `${ROUNDS} rounds of ${SECONDS} s for each server, in random order, ${SESSIONS} sessions of ${USERS} users; login and ` +
+      `${isQuick ? 'A quick run, up to ' : ''}${ROUNDS} rounds of ${SECONDS} s for each server, in random order, ${SESSIONS} sessions of ${USERS} users; login and ` +
         'refresh with 50 connections. The A/A control is the first server of each group under a second name. Its spread is ' +
         'the largest of: how far the ratio of their medians is from 1, of CPU and of requests/s, and half the interquartile ' +
         `range of the CPU ratios by round. ${controls.map((one) => `${one.title}: ${(100 * one.spread).toFixed(1)} %`).join('; ')}.`,

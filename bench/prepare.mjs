@@ -15,7 +15,12 @@ const lock = `${bench}package-lock.json`;
 const installed = `${bench}node_modules/.installed-lock.json`;
 if (!existsSync(installed) || !readFileSync(installed).equals(readFileSync(lock))) {
   console.log('Installing what the library is compared with …');
-  npm('ci');
+  npm('ci', '--ignore-scripts');
   copyFileSync(lock, installed);
+}
+// Takes a minute or more, and only what runs in process needs it.
+if (process.argv.includes('--sqlite') && !existsSync(`${bench}node_modules/better-sqlite3/build/Release`)) {
+  console.log('Compiling SQLite …');
+  npm('rebuild', 'better-sqlite3');
 }
 npm('run', 'build', '--prefix', '..');

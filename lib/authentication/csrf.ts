@@ -22,9 +22,9 @@ export function isForeignWrite(request: TransportRequest, csrf: ResolvedOptions[
   const origin = request.headers.origin;
   const site = request.headers['sec-fetch-site'];
   if (typeof origin === 'string' && csrf.trustedOrigins.includes(origin)) return false;
-  // Every browser names the origin of a WebSocket (R55). Headers that few send there are not to be believed: Mercurius
-  // adds what a page says in its connection parameters.
-  if (isWebSocket) return !isSameHost(origin, request.headers.host);
+  // Every browser names the origin of a WebSocket (R55). Few say Sec-Fetch-Site there, and Mercurius adds to the headers
+  // what a page says in its connection parameters: that it has no objection proves nothing.
+  if (isWebSocket && !isSameHost(origin, request.headers.host)) return true;
   if (site !== undefined) return site !== 'same-origin' && site !== 'none';
   if (origin !== undefined) return !isSameHost(origin, request.headers.host);
   return csrf.requireOrigin || opensSocket;
