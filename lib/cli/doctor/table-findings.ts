@@ -33,15 +33,17 @@ function missingColumns(table: Table, { columns }: EntityMetadata): Finding[] {
 }
 
 function missingIndexes(table: Table, { indices }: EntityMetadata): Finding[] {
-  const has = (columns: string, isUnique: boolean): boolean =>
-    [...table.indices, ...table.uniques.map(({ columnNames }) => ({ columnNames, isUnique: true }))].some(
-      (index) => index.columnNames.join() === columns && index.isUnique === isUnique,
-    );
+  const found = [...table.indices, ...table.uniques.map(({ columnNames }) => ({ columnNames, isUnique: true }))];
   return indices.flatMap(({ columns, isUnique }) => {
-    const names = columns.map(({ databaseName }) => databaseName).join();
-    if (has(names, isUnique)) return [];
-    return [{ subject: names, problem: `lacks its ${isUnique ? 'unique ' : ''}index`, remedy: MIGRATE }];
+    const names = columns.map(({ databaseName }) => databaseName);
+    if (found.some((index) => isSame(index.columnNames, names) && index.isUnique === isUnique)) return [];
+    return [{ subject: names.join(), problem: `lacks its ${isUnique ? 'unique ' : ''}index`, remedy: MIGRATE }];
   });
+}
+
+/** In any order: TypeORM reads the columns of a PostgreSQL index in the order of the table. */
+function isSame(columns: readonly string[], others: readonly string[]): boolean {
+  return columns.toSorted().join() === others.toSorted().join();
 }
 
 /** Without it the sessions of a deleted user stay, and whoever gets that key next inherits them (R51). */
