@@ -22,7 +22,7 @@ for (const name of asked.length > 0 ? asked : Object.keys(SECTIONS)) {
   const began = Date.now();
   const { title, rows = {}, markdown, aaSpread } = await SECTIONS[name](isQuick);
   console.log(`\n### ${title} (${Math.round((Date.now() - began) / 1_000)} s)\n\n${markdown}`);
-  if (aaSpread !== undefined && !mayJudge(aaSpread)) break;
+  if (aaSpread !== undefined && !mayJudge(aaSpread, title)) break;
   const judged = Object.keys(rows).length > 0 ? [verdicts(rows)] : [];
   if (judged.length > 0) console.log(`\n${judged[0]}`);
   writeResults(rows);

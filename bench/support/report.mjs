@@ -70,12 +70,12 @@ function versionOf(name) {
   return JSON.parse(readFileSync(at(file), 'utf8')).version;
 }
 
-/** Whether the control was quiet enough; says so where it was not, and leaves the results as they are. */
-export function mayJudge(aaSpread) {
-  console.log(`\nA/A control: one and the same thing under two names differs by ${percent(aaSpread)}`);
+/** Whether the control of something was quiet enough; says so where it was not. */
+export function mayJudge(aaSpread, title) {
+  console.log(`\n${title}: one and the same thing under two names differs by ${percent(aaSpread)}`);
   if (aaSpread <= MOST_SPREAD) return true;
   console.error(
-    `Refuses to judge: that is more than ${percent(MOST_SPREAD)}. Nothing was written; try a quieter machine.`,
+    `Refuses to judge: that is more than ${percent(MOST_SPREAD)}. Nothing is written; try a quieter machine.`,
   );
   process.exitCode = 2;
   return false;
