@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 
 const { exports: exported } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 
-/** @type {Partial<import('typedoc').TypeDocOptions> & Partial<import('typedoc-plugin-markdown').PluginOptions>} */
 export default {
   plugin: ['typedoc-plugin-markdown', 'typedoc-vitepress-theme', './tools/typedoc-injected.mjs'],
   // Whatever can be imported from the package.
