@@ -2,12 +2,13 @@ import { type ExecutionContext, HttpException, Inject, Injectable } from '@nestj
 import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AuthType } from '../tokens/auth-type.js';
+import { unseen } from '../tokens/unseen.js';
 import { requestOf, responseOf } from './request-context.js';
 import type { TransportRequest } from './transport-request.js';
 import { ResponseHeaders } from './response-headers.js';
 
 /** Which registration's guard looks at a request, and the transport it asks for. */
-const expected = new WeakMap<TransportRequest, { challenge: Challenge; authType: AuthType }>();
+const expected = unseen<{ challenge: Challenge; authType: AuthType }>();
 
 /** Tells a client that was turned away how to authenticate (RFC 9110 §11.6.1, R61). */
 @Injectable()

@@ -4,6 +4,7 @@ import type { AuthHandlerResult } from '../options/auth-handler.interface.js';
 import type { AnyAuthToken } from '../tokens/entities/abstract-auth-token.js';
 import { SessionWatcher } from '../tokens/session-watcher.js';
 import { TokenVerifier } from '../tokens/token-verifier.js';
+import { unseen } from '../tokens/unseen.js';
 import { AuthHooks } from './auth-hooks.js';
 import type { Credential } from './credential.js';
 import { CrossSiteCheck } from './cross-site-check.js';
@@ -29,8 +30,8 @@ export interface Authentication {
  */
 @Injectable()
 export class RequestAuthenticator {
-  // Aside from the request, and private to the language too, so that nothing can log a raw token by accident (R63).
-  readonly #authentications = new WeakMap<TransportRequest, Authentication[]>();
+  // Unseen on the request, and private here too, so that nothing can log a raw token by accident (R63).
+  readonly #authentications = unseen<Authentication[]>();
 
   constructor(
     private readonly crossSite: CrossSiteCheck,

@@ -1,26 +1,10 @@
-/** Entities loaded by a module with `strictContextAccess`; kept aside so that several modules may share a process. */
-const strictOwners = new WeakSet<object>();
+import { unseen } from './unseen.js';
 
-/** Gives back what it is given, so that a subclass can put a private field on it. */
-class Given {
-  constructor(object: object) {
-    return object;
-  }
-}
+/** Marks entities loaded by a module with `strictContextAccess`; several modules may share a process. */
+const strictOwners = unseen<true>();
 
-/** What is read-only throughout, and its strict view: on the object itself and unseen, where a WeakMap costs more. */
-class Frozen extends Given {
-  #strictView?: object = undefined;
-
-  static has(object: object): object is Frozen {
-    return #strictView in object;
-  }
-
-  static strictViewOf(object: Frozen): object {
-    object.#strictView ??= throwOnUnknown(object) as object;
-    return object.#strictView;
-  }
-}
+/** What is read-only throughout, and its strict view once somebody asked for it. */
+const strictViews = unseen<object | undefined>();
 
 /** Keys that `await`, `JSON.stringify`, rxjs and Nest's adapters ask of any object. */
 const ALWAYS_READABLE = new Set<PropertyKey>([
@@ -35,14 +19,20 @@ const ALWAYS_READABLE = new Set<PropertyKey>([
 
 /** From now on an unknown key of this token's `contextObj` throws. */
 export function markStrict(owner: object): void {
-  strictOwners.add(owner);
+  strictOwners.set(owner, true);
 }
 
 /** The deeply read-only view of a token's context. */
 export function contextViewOf(owner: object, context: object): object {
   // What comes from the database or from a login is frozen already; what an app assigned itself is not.
-  const frozen = Frozen.has(context) ? context : freezeDeep(context);
-  return strictOwners.has(owner) && Frozen.has(frozen) ? Frozen.strictViewOf(frozen) : frozen;
+  const frozen = strictViews.has(context) ? context : freezeDeep(context);
+  return strictOwners.has(owner) ? strictViewOf(frozen) : frozen;
+}
+
+function strictViewOf(frozen: object): object {
+  const view = strictViews.get(frozen) ?? (throwOnUnknown(frozen) as object);
+  strictViews.set(frozen, view);
+  return view;
 }
 
 /** A read-only copy of JSON, at every depth and without prototypes. */
@@ -52,10 +42,15 @@ export function freezeDeep<T>(value: T): T {
 
 function copyFrozen(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return Object.freeze(new Frozen(value.map(copyFrozen)));
-  const result = new Frozen(Object.create(null) as object) as Record<string, unknown>;
+  if (Array.isArray(value)) return frozen(value.map(copyFrozen));
+  const result = Object.create(null) as Record<string, unknown>;
   for (const [key, member] of Object.entries(value)) result[key] = copyFrozen(member);
-  return Object.freeze(result);
+  return frozen(result);
+}
+
+function frozen(object: object): object {
+  strictViews.set(object, undefined);
+  return Object.freeze(object);
 }
 
 function throwOnUnknown(value: unknown): unknown {

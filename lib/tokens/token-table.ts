@@ -7,7 +7,7 @@ import { markStrict } from './context-view.js';
 import { runStatement } from './database-errors.js';
 import type { AbstractAuthToken, AnyAuthToken, UserId } from './entities/abstract-auth-token.js';
 import { ownerKeyOf } from './owner-key.js';
-import type { StatementSource } from './statements/prepared-statement.js';
+import type { StatementSource } from './statements/statement.js';
 
 /** The columns that decide, kept apart from the entity so that they cannot leave with it (R63). */
 export interface StoredDigests {

@@ -3,7 +3,7 @@ import { runStatement } from './database-errors.js';
 import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
 import type { PresentedToken, RotatedColumns } from './session-columns.js';
 import { compileInsert, compileUpdate } from './statements/compiled-write.js';
-import type { StatementSource } from './statements/prepared-statement.js';
+import type { StatementSource } from './statements/statement.js';
 import type { TokenTable } from './token-table.js';
 
 /** The writes that logins and refreshes wait for, compiled once. */

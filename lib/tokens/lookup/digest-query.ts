@@ -1,7 +1,8 @@
 import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import type { StoredDigests } from '../token-table.js';
-import { EntitySelection } from './entity-selection.js';
-import { isMysql, prepareStatement, type StatementSource } from '../statements/prepared-statement.js';
+import { EntitySelection, inOrder } from './entity-selection.js';
+import { isMysql, prepareStatement } from '../statements/prepared-statement.js';
+import type { StatementSource } from '../statements/statement.js';
 import type { Row } from '../statements/row.js';
 
 type DigestColumn = keyof StoredDigests;
@@ -10,8 +11,8 @@ type DigestColumn = keyof StoredDigests;
 export class DigestQuery {
   /** Makes the entity of a row. */
   readonly entityOf: (row: Row) => ObjectLiteral | null;
-  /** The names that the digest columns have in the rows. */
-  private readonly names: ReadonlyMap<DigestColumn, string>;
+  /** Where the digest columns are in the rows. */
+  private readonly places: ReadonlyMap<DigestColumn, number>;
   private readonly select: SelectQueryBuilder<ObjectLiteral>;
   private readonly prepared: boolean;
   /** By how many digests they take. */
@@ -30,23 +31,26 @@ export class DigestQuery {
     const { dataSource, metadata, preparedStatements } = source;
     this.select = dataSource.createQueryBuilder().select([]).from(metadata.target, 'token');
     const selection = new EntitySelection(dataSource, this.select);
+    this.places = new Map(digests.map((name) => [name, selection.add(`token.${name}`)]));
     this.entityOf = selection.addEntity('token', metadata, metadata.findRelationWithPropertyPath('user'));
-    this.names = new Map(digests.map((name) => [name, selection.add(`token.${name}`)]));
     // MySQL answers prepared statements in binary: 59.91 would be 59.90999984741211, unlike in the app's own queries.
     this.prepared = preparedStatements && !(selection.hasFloats && isMysql(dataSource));
+    this.statementFor(1);
   }
 
   /** The rows by the digest they were found under; bytes decide, whatever the database's collation thinks (R4). */
   async find(digests: readonly string[]): Promise<Map<string, Row>> {
     const values = padded(digests);
     const { rows } = await this.statementFor(values.length)(() => values);
-    const name = this.names.get(this.column) ?? '';
-    return new Map(rows.map((row) => [row[name] as string, row]));
+    const place = this.places.get(this.column) ?? 0;
+    return new Map(rows.map((row) => [row[place] as string, row]));
   }
 
   /** The digests in a row, of the columns that are read. */
   digestsOf(row: Row): StoredDigests {
-    return Object.fromEntries([...this.names].map(([column, name]) => [column, row[name]])) as unknown as StoredDigests;
+    return Object.fromEntries(
+      [...this.places].map(([column, place]) => [column, row[place]]),
+    ) as unknown as StoredDigests;
   }
 
   private statementFor(length: number): ReturnType<typeof prepareStatement> {
@@ -57,7 +61,7 @@ export class DigestQuery {
       .clone()
       .where(`token.${this.column} IN (:...digests)`, { digests })
       .getQueryAndParameters();
-    const statement = prepareStatement({ ...this.source, preparedStatements: this.prepared }, sql);
+    const statement = prepareStatement({ ...this.source, preparedStatements: this.prepared }, inOrder(sql));
     this.statements.set(length, statement);
     return statement;
   }

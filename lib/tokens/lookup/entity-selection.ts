@@ -20,7 +20,8 @@ export class NotCompilableError extends Error {}
 export class EntitySelection {
   /** Whether some column is a single-precision number, which drivers read from text and from binary differently. */
   hasFloats = false;
-  private columns = 0;
+  /** Of the columns in the rows, by path. */
+  private readonly places = new Map<string, number>();
   private joins = 0;
 
   constructor(
@@ -28,19 +29,21 @@ export class EntitySelection {
     private readonly query: SelectQueryBuilder<ObjectLiteral>,
   ) {}
 
-  /** Selects a column the entity leaves out, and returns the name it has in the rows. */
-  add(path: string): string {
-    this.columns += 1;
-    const name = `c${this.columns}`;
-    this.query.addSelect(path, name);
-    return name;
+  /** Selects a column, be it one that the entity leaves out, and returns its place in the rows. */
+  add(path: string): number {
+    const known = this.places.get(path);
+    if (known !== undefined) return known;
+    const place = this.places.size;
+    this.query.addSelect(path, `c${place}`);
+    this.places.set(path, place);
+    return place;
   }
 
   /** Selects an entity and all that is eager in it; what it returns gives `null` where a row has none. */
   addEntity(alias: string, metadata: EntityMetadata, alsoJoin?: RelationMetadata): (row: Row) => ObjectLiteral | null {
     assertPlain(this.dataSource, metadata);
     const relations = new Set([...metadata.eagerRelations, ...(alsoJoin ? [alsoJoin] : [])]);
-    const keys: string[] = [];
+    const keys: number[] = [];
     const assignments: Assign[] = [
       ...metadata.columns.filter(isSelected).map((column) => this.column(alias, column, keys)),
       ...metadata.relationIds.map((relationId) => this.relationId(alias, relationId)),
@@ -54,27 +57,29 @@ export class EntitySelection {
     };
   }
 
-  private column(alias: string, column: ColumnMetadata, keys: string[]): Assign {
+  private column(alias: string, column: ColumnMetadata, keys: number[]): Assign {
     const { driver } = this.dataSource;
-    const name = this.add(`${alias}.${column.propertyPath}`);
-    if (column.isPrimary) keys.push(name);
+    const place = this.add(`${alias}.${column.propertyPath}`);
+    if (column.isPrimary) keys.push(place);
     if (column.type === 'float') this.hasFloats = true;
     if (column.embeddedMetadata) {
-      return (entity, row) => column.setEntityValue(entity, driver.prepareHydratedValue(row[name], column));
+      return (entity, row) => column.setEntityValue(entity, driver.prepareHydratedValue(row[place], column));
     }
     const { propertyName } = column;
     return (entity, row) => {
-      entity[propertyName] = driver.prepareHydratedValue(row[name], column);
+      entity[propertyName] = driver.prepareHydratedValue(row[place], column);
     };
   }
 
   private relationId(alias: string, { propertyName, relation }: RelationIdMetadata): Assign {
     const { driver } = this.dataSource;
-    const referenced = relation.joinColumns[0]?.referencedColumn;
-    if (!referenced) throw new NotCompilableError(`@RelationId ${propertyName} is not of one column of its own table`);
-    const name = this.add(`${alias}.${relation.propertyPath}`);
+    const [own] = relation.joinColumns;
+    const referenced = own?.referencedColumn;
+    if (!own || !referenced)
+      throw new NotCompilableError(`@RelationId ${propertyName} is not of one column of its own table`);
+    const place = this.add(`${alias}.${own.propertyPath}`);
     return (entity, row) => {
-      entity[propertyName] = driver.prepareHydratedValue(row[name], referenced);
+      entity[propertyName] = driver.prepareHydratedValue(row[place], referenced);
     };
   }
 
@@ -88,6 +93,17 @@ export class EntitySelection {
     const entityOf = this.addEntity(joined, relation.inverseEntityMetadata);
     return (entity, row) => relation.setEntityValue(entity, entityOf(row));
   }
+}
+
+/**
+ * @returns the SQL itself, if it selects in the order in which columns were added.
+ * @throws NotCompilableError where it does not: values would end up in the wrong properties.
+ */
+export function inOrder(sql: string): string {
+  const places = Array.from(sql.matchAll(/ AS \Wc(\d+)\W/g), ([, place]) => Number(place));
+  if (places.some((place, index) => place !== index))
+    throw new NotCompilableError('TypeORM puts the columns in another order');
+  return sql;
 }
 
 function isSelected(column: ColumnMetadata): boolean {

@@ -1,5 +1,6 @@
 import type { EntityMetadata, ObjectLiteral, QueryBuilder } from 'typeorm';
-import { prepareStatement, type StatementSource } from './prepared-statement.js';
+import { prepareStatement } from './prepared-statement.js';
+import type { StatementSource } from './statement.js';
 
 /** A write that asks for values, by name, when it has a connection; resolves to the number of rows it changed. */
 export type Write = (values: () => Readonly<Record<string, unknown>>) => Promise<number>;

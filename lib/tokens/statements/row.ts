@@ -1,9 +1,9 @@
-/** A row as the driver hands it out. */
-export type Row = Record<string, unknown>;
+/** The values of a row as the driver hands them out, in the order in which they were selected. */
+export type Row = readonly unknown[];
 
 /** A row of one's own, for the second and every further request that a look-up answers. */
 export function copyOfRow(row: Row): Row {
-  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, copyOf(value)]));
+  return row.map(copyOf);
 }
 
 /** What drivers parse, such as JSON and dates, could be changed by a request; values of other classes are shared. */
