@@ -6,7 +6,7 @@ export type TokenKind = 'access' | 'refresh';
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const MARKS: Record<TokenKind, string> = { access: 'at', refresh: 'rt' };
-const SECRET_BYTES = 32;
+export const SECRET_BYTES = 32;
 /** Base62 digits of 256 bits, of a session's 128-bit family part, and of a CRC-32. */
 const SECRET_LENGTH = 43;
 const FAMILY_LENGTH = 22;

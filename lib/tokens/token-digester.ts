@@ -1,5 +1,5 @@
 import { createHmac, hash, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto';
-import type { TokenKind } from './opaque-token.js';
+import { SECRET_BYTES, type TokenKind } from './opaque-token.js';
 
 /** A key of `hashSecrets`, or `null` where none is configured and plain digests are stored. */
 export type HashSecret = KeyObject | null;
@@ -40,20 +40,18 @@ export class TokenDigester {
   }
 
   /**
-   * The secret of a rotation's successor: whoever presents the old token derives the same one, and nobody can
-   * from the row alone (HKDF, RFC 5869).
+   * The secrets of a rotation's successor pair: whoever presents the old token derives the same ones, and nobody can
+   * from the row alone (HKDF, RFC 5869; one expansion for both, cut in two).
    */
-  successorSecret(
+  successorSecrets(
     presented: string,
-    rotation: { key: HashSecret; salt: string; sessionId: string; kind: TokenKind },
-  ): Buffer {
+    { key, salt, sessionId }: { key: HashSecret; salt: string; sessionId: string },
+  ): Record<TokenKind, Buffer> {
     // The stored digest of the old token is an HMAC of it under the same key; this must be another one.
-    const material =
-      rotation.key === null
-        ? presented
-        : createHmac('sha256', rotation.key).update(`${DERIVATION}/${presented}`).digest();
-    const info = `${DERIVATION}/${rotation.kind}/${rotation.sessionId}`;
-    return Buffer.from(hkdfSync('sha256', material, Buffer.from(rotation.salt, 'hex'), info, 32));
+    const material = key === null ? presented : createHmac('sha256', key).update(`${DERIVATION}/${presented}`).digest();
+    const info = `${DERIVATION}/${sessionId}`;
+    const bytes = Buffer.from(hkdfSync('sha256', material, Buffer.from(salt, 'hex'), info, 2 * SECRET_BYTES));
+    return { access: bytes.subarray(0, SECRET_BYTES), refresh: bytes.subarray(SECRET_BYTES) };
   }
 }
 

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AbstractAuthToken } from './entities/abstract-auth-token.js';
-import { OpaqueTokenFormat, randomFamily, randomSecret, type TokenKind } from './opaque-token.js';
+import { OpaqueTokenFormat, randomFamily, randomSecret } from './opaque-token.js';
 import { type HashSecret, TokenDigester } from './token-digester.js';
 import type { StoredDigests } from './token-table.js';
 
@@ -46,10 +46,10 @@ export class TokenPairFactory {
 
   /** The pair that follows a refresh token in its family; the same for everyone who holds that token (R32). */
   successor(rotation: Rotation): TokenPair & { refresh: string } {
-    const secret = (kind: TokenKind): Buffer => this.digester.successorSecret(rotation.raw, { ...rotation, kind });
+    const secrets = this.digester.successorSecrets(rotation.raw, rotation);
     return {
-      access: this.format.access(secret('access')),
-      refresh: this.format.refresh(rotation.family, secret('refresh')),
+      access: this.format.access(secrets.access),
+      refresh: this.format.refresh(rotation.family, secrets.refresh),
     };
   }
 
