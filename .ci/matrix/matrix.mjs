@@ -11,6 +11,9 @@ import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { INSTALLATIONS, NODES } from './rows.mjs';
 
+/** How variants, and programs that are no variant, are called in the table. */
+const LABELS = { express: 'Express', fastify: 'Fastify', swagger: ', Swagger', 'socket.io': 'Socket.IO', ws: 'ws' };
+
 const QUIET = { npm_config_loglevel: 'error', npm_config_audit: 'false', npm_config_fund: 'false', NO_COLOR: '1' };
 const run = (command, args, options) =>
   promisify(execFile)(command, args, { ...options, env: { ...process.env, ...QUIET } });
@@ -108,9 +111,9 @@ async function install(app, { manager, program, dependencies, rows }, tarball) {
   return { nest: versionOf('@nestjs/core'), typeorm: versionOf('typeorm') };
 }
 
-async function outcomeOf(app, program, { name, format, adapter }, binary, databases) {
+async function outcomeOf(app, program, { name, format, variant }, binary, databases) {
   try {
-    await run(binary, [`build/${program}.js`, adapter, databases.join(',')], { cwd: join(app, format) });
+    await run(binary, [`build/${program}.js`, variant, databases.join(',')], { cwd: join(app, format) });
     return true;
   } catch (error) {
     console.log(`${name}:\n${error.stdout}${error.stderr}`);
@@ -119,13 +122,13 @@ async function outcomeOf(app, program, { name, format, adapter }, binary, databa
 }
 
 function tableOf(results, nodes) {
-  const head = ['Nest', 'TypeORM', 'by', 'module', 'adapter', ...nodes.map(({ version }) => `Node ${version}`)];
-  const lines = results.map(({ versions, manager, program, format, adapter, outcomes }) => [
+  const head = ['Nest', 'TypeORM', 'by', 'module', 'with', ...nodes.map(({ version }) => `Node ${version}`)];
+  const lines = results.map(({ versions, manager, program, format, variant, outcomes }) => [
     versions.nest,
     versions.typeorm,
     manager,
     format === 'esm' ? 'ES' : 'CommonJS',
-    `${adapter === 'express' ? 'Express' : 'Fastify'}${program === 'swagger' ? ', Swagger' : ''}`,
+    LABELS[variant] + (LABELS[program] ?? ''),
     ...outcomes.map((good) => (good ? '✓' : '✗')),
   ]);
   return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');

@@ -18,30 +18,45 @@ const PEERS = {
   'nest11-typeorm0.3.20': { ...NEST_11, typeorm: '0.3.20', 'reflect-metadata': '0.1.13', rxjs: '7.2.0' },
 };
 
+/** The programs of `apps/`, in which variants they run, and what they need that all others were seen to work without. */
+const PROGRAMS = {
+  app: { variants: ['express', 'fastify'], needs: [] },
+  swagger: { variants: ['express'], needs: nest('swagger') },
+  sockets: {
+    variants: ['socket.io', 'ws'],
+    needs: [...nest('websockets', 'platform-socket.io', 'platform-ws'), 'ws', '@types/ws', 'socket.io-client'],
+  },
+};
+
 /** Node.js as the registry has it: the oldest release `engines` allows, and the newest of each maintained line. */
 export const NODES = [engines.node.replace('>=', ''), '20', '22', '24', '26'];
 
-/** One set of peers, installed by one package manager, and the rows that run on it: a program of `apps/` each. */
+/** One set of peers, installed by one package manager, and the rows that run on it: one program each. */
 export const INSTALLATIONS = [
-  ...Object.keys(PEERS).map((peers) => installation(peers, 'npm')),
-  installation('nest12-typeorm1', 'pnpm'),
-  installation('nest11-typeorm0.3.20', 'pnpm'),
-  // What only those need who have it: everything else was seen to work without.
-  installation('nest12-typeorm1', 'npm', current('@nestjs/swagger')),
-  installation('nest11-typeorm0.3.20', 'npm', { '@nestjs/swagger': '^11.0.0' }),
+  ...Object.keys(PEERS).map((peers) => installation(peers, 'npm', 'app')),
+  installation('nest12-typeorm1', 'pnpm', 'app'),
+  installation('nest11-typeorm0.3.20', 'pnpm', 'app'),
+  ...['swagger', 'sockets'].flatMap((program) => [
+    installation('nest12-typeorm1', 'npm', program),
+    installation('nest11-typeorm0.3.20', 'npm', program),
+  ]),
 ];
 
-function installation(peers, manager, optional = {}) {
-  const name = [peers, manager, ...Object.keys(optional)].join(' ');
-  const [program, adapters] =
-    Object.keys(optional).length === 0 ? ['app', ['express', 'fastify']] : ['swagger', ['express']];
+function installation(peers, manager, program) {
+  const name = `${peers} ${manager} ${program}`;
+  const { variants, needs } = PROGRAMS[program];
+  const isOld = peers.startsWith('nest11');
+  const optional = needs.map((need) => [
+    need,
+    isOld && need.startsWith('@nestjs/') ? '^11.0.0' : devDependencies[need],
+  ]);
   return {
     name,
     manager,
     program,
-    dependencies: { ...current(...TOOLS), ...PEERS[peers], ...optional },
+    dependencies: { ...current(...TOOLS), ...PEERS[peers], ...Object.fromEntries(optional) },
     rows: ['esm', 'cjs'].flatMap((format) =>
-      adapters.map((adapter) => ({ name: `${name} ${format} ${adapter}`, format, adapter })),
+      variants.map((variant) => ({ name: `${name} ${format} ${variant}`, format, variant })),
     ),
   };
 }

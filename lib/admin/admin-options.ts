@@ -16,6 +16,8 @@ export interface AdminOptions<TUser extends object = object> {
   guards: (Type<CanActivate> | CanActivate)[];
   /** Modules that export what the guards inject, and `AuthentifyModule` where that is not global. */
   imports?: ModuleMetadata['imports'];
+  /** Whose sessions: the `name` of a registration. Default: the one without a name. */
+  registration?: string;
   /** What to call a user; by default the first of `searchColumns`. */
   userLabel?: (user: TUser) => string;
   /**
@@ -30,6 +32,7 @@ export interface ResolvedAdminOptions {
   readonly path: string;
   readonly guards: readonly (Type<CanActivate> | CanActivate)[];
   readonly imports: NonNullable<ModuleMetadata['imports']>;
+  readonly registration: string | undefined;
   readonly userLabel: ((user: never) => string) | null;
   readonly searchColumns: readonly string[];
 }
@@ -37,7 +40,14 @@ export interface ResolvedAdminOptions {
 /** Injects the options as resolved. */
 export const ADMIN_OPTIONS = Symbol('AUTHENTIFY_ADMIN_OPTIONS');
 
-const NAMES = ['path', 'guards', 'imports', 'userLabel', 'searchColumns'] satisfies (keyof AdminOptions)[];
+const NAMES = [
+  'path',
+  'guards',
+  'imports',
+  'registration',
+  'userLabel',
+  'searchColumns',
+] satisfies (keyof AdminOptions)[];
 /** Plain segments: neither parameters nor wildcards, and no slash at the end. */
 const PATH = /^\/?[\w~-][\w.~-]*(?:\/[\w~-][\w.~-]*)*$/;
 
@@ -45,7 +55,7 @@ const PATH = /^\/?[\w~-][\w.~-]*(?:\/[\w~-][\w.~-]*)*$/;
 export function resolveAdminOptions<TUser extends object>(given: AdminOptions<TUser>): ResolvedAdminOptions {
   const stray = Object.keys(given ?? {}).find((name) => !NAMES.includes(name as keyof AdminOptions));
   if (stray !== undefined) throw wrong(stray, `is no option of the admin; known are ${NAMES.join(', ')}`);
-  const { path, guards, imports = [], userLabel = null, searchColumns = [] } = given ?? {};
+  const { path, guards, imports = [], registration, userLabel = null, searchColumns = [] } = given ?? {};
   if (!Array.isArray(guards) || guards.length === 0) {
     throw wrong('guards', "is missing or empty: the admin shows and ends everybody's sessions, so name who may use it");
   }
@@ -54,11 +64,14 @@ export function resolveAdminOptions<TUser extends object>(given: AdminOptions<TU
     throw wrong('path', "must be a path without parameters, such as 'admin/sessions'");
   }
   if (!Array.isArray(imports)) throw wrong('imports', 'must be an array of modules');
+  if (registration !== undefined && (typeof registration !== 'string' || registration === '')) {
+    throw wrong('registration', "must be the name of a registration, such as 'staff'");
+  }
   if (userLabel !== null && typeof userLabel !== 'function') throw wrong('userLabel', 'must be a function of a user');
   if (!Array.isArray(searchColumns) || !searchColumns.every((name) => typeof name === 'string' && name !== '')) {
     throw wrong('searchColumns', "must be properties of the user entity, such as ['email']");
   }
-  return Object.freeze({ path, guards, imports, userLabel, searchColumns });
+  return Object.freeze({ path, guards, imports, registration, userLabel, searchColumns });
 }
 
 function isGuard(guard: unknown): boolean {

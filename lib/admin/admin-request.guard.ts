@@ -1,17 +1,9 @@
-import {
-  type CanActivate,
-  type ExecutionContext,
-  Inject,
-  Injectable,
-  UnsupportedMediaTypeException,
-} from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, Injectable, UnsupportedMediaTypeException } from '@nestjs/common';
 import { isForeignWrite, isSafe } from '../authentication/csrf.js';
 import { crossSite } from '../authentication/denials.js';
 import { requestOf } from '../authentication/request-context.js';
 import type { TransportRequest } from '../authentication/transport-request.js';
-import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
-import { AuthentifyEvents } from '../events/authentify-events.js';
-import type { ResolvedOptions } from '../options/resolved-options.js';
+import { AdminRegistration } from './admin-registration.js';
 
 /** What holds where the app has switched its own check off: its admins' browsers are still worth protecting. */
 const STRICT = { trustedOrigins: [], requireOrigin: false };
@@ -24,16 +16,13 @@ const STRICT = { trustedOrigins: [], requireOrigin: false };
  */
 @Injectable()
 export class AdminRequestGuard implements CanActivate {
-  constructor(
-    @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
-    private readonly events: AuthentifyEvents,
-  ) {}
+  constructor(private readonly registration: AdminRegistration) {}
 
   canActivate(context: ExecutionContext): boolean {
     const request = requestOf(context);
     if (isSafe(request)) return true;
-    if (isForeignWrite(request, this.options.csrf || STRICT)) {
-      this.events.reject('cross-site', undefined);
+    if (isForeignWrite(request, this.registration.options.csrf || STRICT)) {
+      this.registration.events.reject('cross-site', undefined);
       throw crossSite();
     }
     if (!isJson(request)) throw new UnsupportedMediaTypeException('Send JSON: Content-Type: application/json');

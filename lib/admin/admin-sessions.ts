@@ -1,11 +1,8 @@
 import { ConflictException, Inject, Injectable, NotFoundException } from '@nestjs/common';
 import type { DeadlineEdit } from '../tokens/administration/edited-deadlines.js';
-import { TokenDirectory } from '../tokens/administration/token-directory.js';
-import { TokenEditor } from '../tokens/administration/token-editor.js';
-import { UserDirectory } from '../tokens/administration/user-directory.js';
 import type { AnyAuthToken, UserId } from '../tokens/entities/abstract-auth-token.js';
 import type { IssuedTokensJson } from '../tokens/issued-tokens.js';
-import { TokenService } from '../tokens/token.service.js';
+import { AdminRegistration } from './admin-registration.js';
 import { ADMIN_OPTIONS, type ResolvedAdminOptions } from './admin-options.js';
 import { perform } from './input/read-input.js';
 import type { IssueRequest, ListRequest } from './input/requests.js';
@@ -31,35 +28,32 @@ const MOST_USERS = 20;
 export class AdminSessions {
   constructor(
     @Inject(ADMIN_OPTIONS) private readonly options: ResolvedAdminOptions,
-    private readonly tokens: TokenService<AnyAuthToken>,
-    private readonly directory: TokenDirectory<AnyAuthToken>,
-    private readonly editor: TokenEditor<AnyAuthToken>,
-    private readonly owners: UserDirectory,
+    private readonly registration: AdminRegistration,
   ) {}
 
   async list({ user, ...filter }: ListRequest): Promise<SessionList> {
     const now = Date.now();
     const { sessions, next } = await perform(async () => {
-      const userId = user === undefined ? undefined : this.owners.keyOf(user);
-      return this.directory.page({ ...filter, userId, now });
+      const userId = user === undefined ? undefined : this.registration.users.keyOf(user);
+      return this.registration.sessions.page({ ...filter, userId, now });
     });
     return { sessions: sessions.map((token) => viewOf(token, this.options, now)), next };
   }
 
   /** Whom a text may mean, so that sessions are asked for by primary key. */
   async users(search: string): Promise<UserView[]> {
-    const users = await this.owners.startingWith(search, this.options.searchColumns, MOST_USERS);
-    return users.map((user) => ({ id: this.owners.keyOf(user), label: labelOf(user, this.options) }));
+    const users = await this.registration.users.startingWith(search, this.options.searchColumns, MOST_USERS);
+    return users.map((user) => ({ id: this.registration.users.keyOf(user), label: labelOf(user, this.options) }));
   }
 
   /** Logs a user in. What this returns is the only place the raw tokens ever are. */
   async issue({ userId, type, ...options }: IssueRequest): Promise<IssuedTokensJson & { session: SessionView }> {
     const issued = await perform(() =>
       type === 'cookie'
-        ? this.tokens.generateCookieToken(userId, options)
-        : this.tokens.generateHeaderToken(userId, options),
+        ? this.registration.tokens.generateCookieToken(userId, options)
+        : this.registration.tokens.generateHeaderToken(userId, options),
     );
-    const token = (await this.directory.find(issued.token.id)) ?? issued.token;
+    const token = (await this.registration.sessions.find(issued.token.id)) ?? issued.token;
     return { ...issued.toJSON(), session: viewOf(token, this.options, Date.now()) };
   }
 
@@ -68,28 +62,28 @@ export class AdminSessions {
     const token = await this.find(id);
     const now = Date.now();
     if (token.revokedAt !== null) throw new ConflictException('The session has ended; its dates are history');
-    if (!(await perform(() => this.editor.setDeadlines(token, edit, now)))) {
+    if (!(await perform(() => this.registration.editor.setDeadlines(token, edit, now)))) {
       throw new ConflictException('The session has changed meanwhile; look at it again');
     }
     return viewOf(token, this.options, now);
   }
 
   async revoke(id: string): Promise<number> {
-    return this.tokens.revokeToken(await this.find(id));
+    return this.registration.tokens.revokeToken(await this.find(id));
   }
 
   revokeAllOf(userId: UserId): Promise<number> {
-    return perform(() => this.tokens.revokeAllUserTokens(userId));
+    return perform(() => this.registration.tokens.revokeAllUserTokens(userId));
   }
 
   /** Ends a session, as every deletion of a live one does, and removes its row. */
   async delete(id: string): Promise<void> {
-    await this.tokens.revokeToken(await this.find(id));
-    await this.editor.delete(id);
+    await this.registration.tokens.revokeToken(await this.find(id));
+    await this.registration.editor.delete(id);
   }
 
   private async find(id: string): Promise<AnyAuthToken> {
-    const token = await this.directory.find(id);
+    const token = await this.registration.sessions.find(id);
     if (!token) throw new NotFoundException('There is no such session');
     return token;
   }

@@ -1,7 +1,7 @@
 import { type DynamicModule, Inject, Module, type OnModuleInit } from '@nestjs/common';
-import { UserDirectory } from '../tokens/administration/user-directory.js';
 import { AdminAnswers } from './admin-answers.js';
 import { adminControllerAt } from './admin.controller.js';
+import { AdminRegistration, adminRegistrationOf } from './admin-registration.js';
 import { ADMIN_OPTIONS, type AdminOptions, type ResolvedAdminOptions, resolveAdminOptions } from './admin-options.js';
 import { AdminPage } from './admin-page.js';
 import { AdminSessions } from './admin-sessions.js';
@@ -11,7 +11,7 @@ import { AdminSessions } from './admin-sessions.js';
 export class AuthentifyAdminModule implements OnModuleInit {
   constructor(
     @Inject(ADMIN_OPTIONS) private readonly options: ResolvedAdminOptions,
-    private readonly users: UserDirectory,
+    private readonly registration: AdminRegistration,
   ) {}
 
   /**
@@ -26,12 +26,12 @@ export class AuthentifyAdminModule implements OnModuleInit {
       module: AuthentifyAdminModule,
       imports: resolved.imports,
       controllers: [adminControllerAt(resolved)],
-      providers: [{ provide: ADMIN_OPTIONS, useValue: resolved }],
+      providers: [{ provide: ADMIN_OPTIONS, useValue: resolved }, adminRegistrationOf(resolved.registration)],
     };
   }
 
   /** Checks at boot what only the data source can tell. */
   onModuleInit(): void {
-    this.users.checkColumns(this.options.searchColumns);
+    this.registration.users.checkColumns(this.options.searchColumns);
   }
 }
