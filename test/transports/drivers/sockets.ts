@@ -102,16 +102,7 @@ async function connectWs(url: string, headers: Record<string, string>): Promise<
   }));
   const send = (event: string, data: unknown = null): void => socket.send(JSON.stringify({ event, data }));
   await once(socket, 'open');
-  return {
-    send,
-    ask: (event, data) => inbox.nextAfter(() => send(event, data)),
-    closed,
-    unasked: inbox.unasked,
-    close: async () => {
-      socket.close();
-      await closed;
-    },
-  };
+  return clientOf(socket, { inbox, send, closed });
 }
 
 async function connectIo(url: string, headers: Record<string, string>, options: object): Promise<Client> {
@@ -132,6 +123,13 @@ async function connectIo(url: string, headers: Record<string, string>, options: 
     socket.once('connect_error', reject);
   });
   const send = (event: string, data: unknown = null): void => void socket.emit(event, data);
+  return clientOf(socket, { inbox, send, closed });
+}
+
+function clientOf(
+  socket: { close(): unknown },
+  { inbox, send, closed }: { inbox: Inbox } & Pick<Client, 'send' | 'closed'>,
+): Client {
   return {
     send,
     ask: (event, data) => inbox.nextAfter(() => send(event, data)),
