@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { runStatement } from '../database-errors.js';
 import type { Row } from './row.js';
-import { sendExecute } from './send-execute.js';
+import { canExecute, sendExecute } from './send-execute.js';
 import { sendKept } from './send-kept.js';
 import { sendNamed } from './send-named.js';
 import type { Send, StatementSource } from './statement.js';
@@ -28,8 +28,7 @@ function sendPrepared(dataSource: DataSource, sql: string): Send | undefined {
   if (subscribers.some((subscriber) => 'beforeQuery' in subscriber || 'afterQuery' in subscriber)) return undefined;
   if (options.type === 'postgres') return sendNamed(dataSource, sql);
   if (options.type === 'better-sqlite3') return sendKept(dataSource, sql);
-  const isPool = isMysql(dataSource) && !('replication' in options && options.replication);
-  return isPool ? sendExecute(dataSource, sql) : undefined;
+  return isMysql(dataSource) && canExecute(dataSource) ? sendExecute(dataSource, sql) : undefined;
 }
 
 function sendText(dataSource: DataSource, sql: string): Send {

@@ -5,7 +5,7 @@ import type { Send } from './statement.js';
 
 /** What is used of the driver, all of it public on TypeORM's: the pool. */
 interface MysqlDriver {
-  pool: { getConnection(done: Callback<MysqlConnection>): void };
+  pool: { getConnection(done: Callback<MysqlConnection>): void; execute?: unknown };
 }
 interface MysqlConnection {
   execute(query: { sql: string; values: readonly unknown[]; rowsAsArray: true }, done: Callback<MysqlResult>): void;
@@ -14,7 +14,12 @@ interface MysqlConnection {
 type MysqlResult = Row[] | { affectedRows: number };
 type Callback<T> = (error: unknown, result: T) => void;
 
-/** Prepared statements of MySQL and MariaDB. */
+/** Not with replicas, which are a cluster of pools, and not with the driver `mysql`, which prepares nothing. */
+export function canExecute({ driver }: DataSource): boolean {
+  return (driver as unknown as Partial<MysqlDriver>).pool?.execute !== undefined;
+}
+
+/** Prepared statements of MySQL and MariaDB, by the driver `mysql2`. */
 export function sendExecute(dataSource: DataSource, sql: string): Send {
   return async (values) => {
     const { pool } = dataSource.driver as unknown as MysqlDriver;
