@@ -11,8 +11,8 @@ import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { INSTALLATIONS, NODES } from './rows.mjs';
 
-/** How variants, and programs that are no variant, are called in the table. */
-const LABELS = { express: 'Express', fastify: 'Fastify', swagger: ', Swagger', 'socket.io': 'Socket.IO', ws: 'ws' };
+/** How variants, and programs that have only one, are called in the table. */
+const LABELS = { express: 'Express', fastify: 'Fastify', swagger: 'OpenAPI', 'socket.io': 'Socket.IO', ws: 'ws' };
 
 const QUIET = { npm_config_loglevel: 'error', npm_config_audit: 'false', npm_config_fund: 'false', NO_COLOR: '1' };
 const run = (command, args, options) =>
@@ -52,7 +52,7 @@ async function main() {
     }
     const table = tableOf(results, nodes);
     console.log(`\n${table}\n\nDatabases: ${databases.join(', ')}`);
-    if (values.readme) writeReadme(table);
+    if (values.readme) await writeReadme(table);
     if (results.some(({ outcomes }) => outcomes.includes(false))) process.exitCode = 1;
   } finally {
     rmSync(work, { recursive: true, force: true });
@@ -121,22 +121,31 @@ async function outcomeOf(app, program, { name, format, variant }, binary, databa
   }
 }
 
+/** One line for each set of versions: every program runs as ES module and as CommonJS. */
 function tableOf(results, nodes) {
-  const head = ['Nest', 'TypeORM', 'by', 'module', 'with', ...nodes.map(({ version }) => `Node ${version}`)];
-  const lines = results.map(({ versions, manager, program, format, variant, outcomes }) => [
-    versions.nest,
-    versions.typeorm,
-    manager,
-    format === 'esm' ? 'ES' : 'CommonJS',
-    LABELS[variant] + (LABELS[program] ?? ''),
-    ...outcomes.map((good) => (good ? '✓' : '✗')),
+  const head = ['Nest', 'TypeORM', 'installed by', 'modules', 'with', ...nodes.map(({ version }) => `Node ${version}`)];
+  const lines = new Map();
+  for (const result of results) {
+    const start = [result.versions.nest, result.versions.typeorm, result.manager];
+    lines.set(start.join(), [...(lines.get(start.join()) ?? []), { start, ...result }]);
+  }
+  const rows = Array.from(lines.values(), (group) => [
+    ...group[0].start,
+    unique(group.map(({ format }) => (format === 'esm' ? 'ES' : 'CommonJS'))),
+    unique(group.map(({ program, variant }) => LABELS[program] ?? LABELS[variant])),
+    ...nodes.map((_, index) => (group.every(({ outcomes }) => outcomes[index]) ? '✓' : '✗')),
   ]);
-  return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
-function writeReadme(table) {
+function unique(words) {
+  return [...new Set(words)].join(', ');
+}
+
+async function writeReadme(table) {
   const readme = readFileSync('README.md', 'utf8');
   const written = readme.replace(/(<!-- matrix -->\n)[^]*(<!-- \/matrix -->)/, `$1\n${table}\n\n$2`);
   if (written === readme) throw new Error('README.md has no place for the table, or it is the same');
   writeFileSync('README.md', written);
+  await run('npx', ['prettier', '--write', 'README.md']);
 }
