@@ -8,7 +8,7 @@ const IS_POSTGRES = DATABASE === 'postgres';
 /** Statements of a login; the suite's only other ones. */
 const LOGIN = 1;
 /** So that every statement meets the same connection. */
-const ONE_CONNECTION = { extra: { max: 1, connectionLimit: 1 } } as Partial<DataSourceOptions>;
+const ONE_CONNECTION = { extra: IS_POSTGRES ? { max: 1 } : { connectionLimit: 1 } } as Partial<DataSourceOptions>;
 
 let t: TestApp;
 afterEach(() => t.close());
