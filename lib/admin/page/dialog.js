@@ -1,14 +1,38 @@
 const byId = (id) => document.getElementById(id);
 
+/** What is to be done when a dialog is closed, by dialog. */
+const waiting = new Map();
+
+for (const dialog of document.querySelectorAll('dialog')) {
+  // Browsers tell of it a moment later, when the dialog may be open again.
+  dialog.addEventListener('close', () => dialog.open || settle(dialog));
+}
+
 for (const button of document.querySelectorAll('[data-close]')) {
-  button.addEventListener('click', () => button.closest('dialog').close());
+  button.addEventListener('click', () => {
+    const dialog = button.closest('dialog');
+    dialog.close();
+    settle(dialog);
+  });
+}
+
+function show(dialog, whenClosed) {
+  settle(dialog);
+  dialog.returnValue = 'no';
+  waiting.set(dialog, whenClosed);
+  dialog.showModal();
+}
+
+function settle(dialog) {
+  const whenClosed = waiting.get(dialog);
+  waiting.delete(dialog);
+  whenClosed?.();
 }
 
 /** Opens a dialog; what listens to the signal listens until it is closed. */
 export function open(dialog) {
   const opened = new AbortController();
-  dialog.addEventListener('close', () => opened.abort(), { once: true });
-  dialog.showModal();
+  show(dialog, () => opened.abort());
   return opened.signal;
 }
 
@@ -34,9 +58,7 @@ export function confirm({ title, text, yes }) {
   byId('confirm-title').textContent = title;
   byId('confirm-text').textContent = text;
   byId('confirm-yes').textContent = yes;
-  dialog.returnValue = 'no';
-  dialog.showModal();
   return new Promise((resolve) => {
-    dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes'), { once: true });
+    show(dialog, () => resolve(dialog.returnValue === 'yes'));
   });
 }

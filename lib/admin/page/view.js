@@ -5,6 +5,7 @@ import { fromLocal } from './format.js';
  * page, the last one its own.
  */
 export let view = viewOfUrl();
+let shownQuery = location.search;
 
 function viewOfUrl() {
   const { after, ...filters } = Object.fromEntries(new URLSearchParams(location.search));
@@ -17,11 +18,15 @@ export function setView(changes) {
   const after = view.trail.at(-1);
   const query = new URLSearchParams({ ...view.filters, ...(after && { after }) });
   history.pushState({ trail: view.trail }, '', query.size > 0 ? `?${query}` : location.pathname);
+  shownQuery = location.search;
 }
 
 /** Follows the browser's history. */
 export function onHistory(changed) {
   addEventListener('popstate', () => {
+    // Skipping to the sessions is an entry, too, and shows nothing else.
+    if (location.search === shownQuery) return;
+    shownQuery = location.search;
     view = viewOfUrl();
     changed();
   });
