@@ -206,6 +206,31 @@ describe('the page of the admin', () => {
     expect(await admin.rows().count()).toBe(1);
   });
 
+  it('asks again at once after a question that was answered with no', async () => {
+    const { page } = admin;
+    // Quicker than a browser tells of a closed dialog.
+    await page.evaluate(`
+      const revoke = document.querySelector('#rows [data-action=revoke]');
+      revoke.click();
+      document.getElementById('confirm').close('no');
+      revoke.click();`);
+    await page.getByRole('button', { name: 'Revoke', exact: true }).click();
+    await page.getByRole('status').getByText('is revoked.').waitFor();
+    await admin.go('?state=revoked');
+    expect(await admin.rows().count()).toBe(1);
+  });
+
+  it('skips to the sessions without loading them anew', async () => {
+    const { page } = admin;
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(request.url()));
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/#results$/);
+    await page.goBack();
+    expect(asked).toEqual([]);
+  });
+
   it('is used by keyboard alone, with a focus that can be seen', async () => {
     const { page } = admin;
     const press = async (...keys: string[]): Promise<void> => {
