@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type AdminApp, startAdmin } from '../admin/admin-app.js';
 import type { User } from '../support/users.js';
 import { type AdminPage, expectAccessible, expectToFit, openAdminPage } from './support/admin-page.js';
-import { type Browser, launchBrowser } from './support/browser.js';
+import { type Browser, closePage, launchBrowser } from './support/browser.js';
 
 const HOUR = 3_600_000;
 
@@ -30,7 +30,7 @@ describe('the page of the admin', () => {
     await admin.go();
     return async () => {
       expect(admin.complaints).toEqual([]);
-      await admin.page.close();
+      await closePage(admin.page);
       await t.close();
     };
   });

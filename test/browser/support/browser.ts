@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as patience } from 'node:timers/promises';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { findChromium } from './find-chromium.js';
 
@@ -48,7 +49,7 @@ export async function launchBrowser(): Promise<Browser> {
     newPage: async () => {
       const former = context.pages();
       const page = await context.newPage();
-      await Promise.all(former.map((other) => other.close()));
+      await Promise.all(former.map(closePage));
       await context.clearCookies();
       return page;
     },
@@ -57,6 +58,11 @@ export async function launchBrowser(): Promise<Browser> {
       rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
     },
   };
+}
+
+/** Closes a page. One that is just navigating may never say that it is closed; it is, with its browser. */
+export async function closePage(page: Page): Promise<void> {
+  await Promise.race([page.close(), patience(2_000, undefined, { ref: false })]);
 }
 
 export interface Fetched {
