@@ -14,7 +14,7 @@ export interface Unseen<T> {
 
 /**
  * Makes a property that logs, `inspect` and JSON cannot come upon, because it is private to the language. A WeakMap is as
- * discreet, but garbage collection pays for every entry: with two for each request, a tenth of the server's time.
+ * discreet, but garbage collection pays for every entry: with two for each request, up to a tenth of the server's time.
  */
 export function unseen<T>(): Unseen<T> {
   return class Holder extends Given {
