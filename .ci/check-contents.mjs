@@ -1,6 +1,6 @@
 // Checks that the tarball would hold what users need and nothing else.
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 
 // Without scripts: what an earlier step built would be packed, and stdout is JSON alone.
 const answer = execFileSync('npm', ['pack', '--dry-run', '--ignore-scripts', '--json'], { encoding: 'utf8' });
@@ -10,18 +10,12 @@ const [packed] = Object.values(JSON.parse(answer));
 const { files, exports: exported } = JSON.parse(readFileSync('package.json', 'utf8'));
 const documents = ['package.json', 'README.md', 'LICENSE', ...files.filter((name) => name !== 'dist')];
 const entries = Object.values(exported).flatMap((entry) => (typeof entry === 'string' ? [] : Object.values(entry)));
-// The admin's page is plain files that the build copies.
-const page = readdirSync('lib/admin/page').map((name) => `dist/admin/page/${name}`);
-const required = [...entries.map((path) => path.replace('./', '')), ...page, ...documents];
+const required = [...entries.map((path) => path.replace('./', '')), ...documents];
 const paths = packed.files.map(({ path }) => path);
 
 const missing = required.filter((path) => !paths.includes(path));
-const surplus = paths.filter(
-  (path) => ![...documents, ...page].includes(path) && !/^dist\/[\w./-]+\.(js|d\.ts)$/.test(path),
-);
-const unpaired = paths.filter(
-  (path) => path.endsWith('.js') && !page.includes(path) && !paths.includes(path.replace(/\.js$/, '.d.ts')),
-);
+const surplus = paths.filter((path) => !documents.includes(path) && !/^dist\/[\w./-]+\.(js|d\.ts)$/.test(path));
+const unpaired = paths.filter((path) => path.endsWith('.js') && !paths.includes(path.replace(/\.js$/, '.d.ts')));
 
 console.log(`${packed.filename}: ${paths.length} files, ${packed.size} bytes packed, ${packed.unpackedSize} unpacked`);
 for (const path of missing) console.log(`missing: ${path}`);

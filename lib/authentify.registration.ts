@@ -50,11 +50,11 @@ export function offer(
   offered: readonly Injectable[],
 ): DynamicModule {
   const named = offered.map((one) => ({ provide: providerFor(name ?? UNNAMED, one), useExisting: one }));
-  const exports = named.map(({ provide }) => provide);
+  const names = named.map(({ provide }) => provide);
   return {
     ...definition,
     providers: [...(definition.providers ?? []), ...named],
-    exports: name === undefined ? [...exports, ...offered] : exports,
+    exports: name === undefined ? [...names, ...offered] : names,
   };
 }
 
@@ -65,7 +65,7 @@ export function offer(
  */
 export function assertApart(modules: ModulesContainer, forAllRoutes: Type<unknown>): void {
   const registrations = [...modules.values()].filter(({ providers }) => providers.has(AUTH_TOKEN_ENTITY));
-  const offered = registrations.filter(({ isGlobal }) => isGlobal).flatMap(({ exports }) => Array.from(exports));
+  const offered = registrations.filter(({ isGlobal }) => isGlobal).flatMap((one) => Array.from(one.exports));
   if (new Set(offered).size < offered.length) {
     throw new AuthentifyConfigurationError(
       'name',

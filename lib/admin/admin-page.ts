@@ -1,9 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { Inject, Injectable, NotFoundException } from '@nestjs/common';
 import { ADMIN_OPTIONS, type ResolvedAdminOptions } from './admin-options.js';
+import { PAGE_FILES } from './page-files.js';
 
-const FOLDER = new URL('./page/', import.meta.url);
 const TYPES: Record<string, string> = {
   '.css': 'text/css; charset=utf-8',
   '.html': 'text/html; charset=utf-8',
@@ -16,14 +15,11 @@ export interface PageFile {
   body: string;
 }
 
-/** The page's files, read once when the app starts. Only names that are there are ever answered. */
+/** The page's files. Only names that are there are ever answered. */
 @Injectable()
 export class AdminPage {
   private readonly files = new Map<string, PageFile>(
-    readdirSync(FOLDER).map((name) => [
-      name,
-      { type: TYPES[extname(name)] ?? 'text/plain', body: readFileSync(new URL(name, FOLDER), 'utf8') },
-    ]),
+    Object.entries(PAGE_FILES).map(([name, body]) => [name, { type: TYPES[extname(name)] ?? 'text/plain', body }]),
   );
 
   constructor(@Inject(ADMIN_OPTIONS) private readonly options: ResolvedAdminOptions) {}

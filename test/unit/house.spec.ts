@@ -3,6 +3,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
 import { afterAll, describe, expect, it } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -19,6 +20,22 @@ function lint(room: string, code: string): string {
   } catch (error) {
     return (error as { stdout: string }).stdout;
   }
+}
+
+/** What keeps a file from running as CommonJS: syntax of ES modules alone, and names that compiled code needs itself. */
+function obstaclesIn(code: string): string[] {
+  const needed = ['exports', 'require', '__filename', '__dirname'];
+  const obstacles: string[] = [];
+  const visit = (node: ts.Node, isTop: boolean): void => {
+    if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword) obstacles.push('import.meta');
+    if (ts.isAwaitExpression(node) && isTop) obstacles.push('await outside functions');
+    const isDeclared = ts.isVariableDeclaration(node) || ts.isParameter(node) || ts.isBindingElement(node);
+    if (isDeclared && ts.isIdentifier(node.name) && needed.includes(node.name.text))
+      obstacles.push(`a local named ${node.name.text}`);
+    ts.forEachChild(node, (child) => visit(child, isTop && !ts.isFunctionLike(node)));
+  };
+  visit(ts.createSourceFile('file.ts', code, ts.ScriptTarget.ES2022), true);
+  return obstacles;
 }
 
 describe('the house', () => {
@@ -47,6 +64,19 @@ describe('the house', () => {
     ['events', 'the barrel', "import { TokenService } from '../index.js';"],
   ])('lib/%s must not know %s', (room, _, code) => {
     expect(lint(room, `${code}\n`)).toContain('no-restricted-imports');
+  });
+
+  it('can be compiled to CommonJS, as Jest does it, but for its command line', () => {
+    const lib = join(ROOT, 'lib');
+    const files = readdirSync(lib, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts') && !name.startsWith('cli/'))
+      // The build writes the texts of the admin's page in its place.
+      .filter((name) => name !== join('admin', 'page-files.ts'));
+    const whyNot = files.flatMap((name) =>
+      obstaclesIn(readFileSync(join(lib, name), 'utf8')).map((obstacle) => `${name}: ${obstacle}`),
+    );
+    expect(whyNot).toEqual([]);
+    expect(obstaclesIn('await import.meta.resolve("x"); const one = ({ exports }) => exports;')).toHaveLength(3);
   });
 
   it('has no file above 200 lines', () => {
