@@ -3,9 +3,10 @@ import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import { providerFor, UNNAMED } from '../authentify.registration.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AuthType } from '../tokens/auth-type.js';
+import { checkNames, type OptionNames } from '../tokens/call-options.js';
 import type { AbstractAuthToken, AnyAuthToken } from '../tokens/entities/abstract-auth-token.js';
 import type { IssuedTokens } from '../tokens/issued-tokens.js';
-import type { IssueTokenOptions } from '../tokens/token-issuer.js';
+import { ISSUE_OPTIONS, type IssueTokenOptions } from '../tokens/token-issuer.js';
 import { type ContextOf, TokenService, type UserOrKey } from '../tokens/token.service.js';
 
 /** An application, or a testing module. */
@@ -18,6 +19,12 @@ export interface ActingAsOptions<TToken extends AnyAuthToken> extends IssueToken
   /** Where the app registers the module several times: the registration's name, or what `forRoot` returned. Default: the one without a name. */
   registration?: string | DynamicModule;
 }
+
+const ACTING_AS_OPTIONS: OptionNames<ActingAsOptions<AnyAuthToken>> = {
+  ...ISSUE_OPTIONS,
+  via: true,
+  registration: true,
+};
 
 /** Somebody signed in. */
 export interface ActingAs<TToken extends AnyAuthToken> {
@@ -50,8 +57,10 @@ export function actingAs<TToken extends AnyAuthToken>(
 export async function actingAs(
   app: ApplicationUnderTest,
   user: unknown,
-  { via = 'header', registration = UNNAMED, ...login }: ActingAsOptions<AnyAuthToken> = {},
+  given: ActingAsOptions<AnyAuthToken> = {},
 ): Promise<ActingAs<AnyAuthToken>> {
+  checkNames(given, ACTING_AS_OPTIONS);
+  const { via = 'header', registration = UNNAMED, ...login } = given;
   const tokens = find<TokenService<AnyAuthToken>>(app, TokenService, registration);
   const options = find<ResolvedOptions>(app, AUTHENTIFY_OPTIONS, registration);
   if (via === 'header') {

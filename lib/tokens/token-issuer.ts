@@ -5,6 +5,7 @@ import { AuthentifyEvents } from '../events/authentify-events.js';
 import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AuthType } from './auth-type.js';
+import { checkNames, type OptionNames } from './call-options.js';
 import { DuplicateDigestError } from './database-errors.js';
 import type { AbstractAuthToken, AnyAuthToken, UserId } from './entities/abstract-auth-token.js';
 import { IssuedTokens } from './issued-tokens.js';
@@ -28,6 +29,13 @@ export interface IssueTokenOptions<TContext extends object = JsonObject> extends
   context?: TContext | null;
 }
 
+/** @internal */
+export const ISSUE_OPTIONS: OptionNames<IssueTokenOptions> = {
+  context: true,
+  accessExpiresIn: true,
+  refreshExpiresIn: true,
+};
+
 const TRIES = 4;
 const BATCH = 1_000;
 
@@ -49,6 +57,7 @@ export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
 
   async issue(authType: AuthType, user: unknown, given: IssueTokenOptions<object> = {}): Promise<IssuedTokens<TToken>> {
     const now = Date.now();
+    checkNames<IssueTokenOptions<object>>(given, ISSUE_OPTIONS);
     const userId = this.table.ownerKey(user);
     const lifetimes = this.lifetimesOf(given);
     const context = toContext(given.context, this.options.contextMaxBytes);

@@ -6,6 +6,7 @@ import type { RejectionReason } from '../events/authentify-event.js';
 import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AuthType } from './auth-type.js';
+import { checkNames, type OptionNames } from './call-options.js';
 import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
 import { IssuedTokens } from './issued-tokens.js';
 import {
@@ -29,6 +30,12 @@ export interface RefreshTokenOptions extends LifetimeOverrides {
   /** How the refresh token came; checked against the session with `enableAuthRestriction`. */
   authType?: AuthType;
 }
+
+const REFRESH_OPTIONS: OptionNames<RefreshTokenOptions> = {
+  authType: true,
+  accessExpiresIn: true,
+  refreshExpiresIn: true,
+};
 
 /** One refresh, from its start to its end. */
 interface Refresh {
@@ -154,6 +161,7 @@ export class TokenRefresher<TToken extends AnyAuthToken = AbstractAuthToken> {
 }
 
 function readRefreshOverrides(options: RefreshTokenOptions): Partial<Lifetimes> {
+  checkNames(options, REFRESH_OPTIONS);
   const overrides = readOverrides(options);
   if (overrides.refresh === null)
     throw new RangeError('refreshExpiresIn must not be null: a refresh gives a refresh token');

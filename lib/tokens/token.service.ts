@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { validate as isUuid } from 'uuid';
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import { AuthType } from './auth-type.js';
+import { checkNames, type OptionNames } from './call-options.js';
 import type { AbstractAuthToken, AnyAuthToken, RevokedReason, UserId } from './entities/abstract-auth-token.js';
 import type { IssuedTokens } from './issued-tokens.js';
 import { type IssueTokenOptions, TokenIssuer } from './token-issuer.js';
@@ -10,12 +10,20 @@ import { type RefreshTokenOptions, TokenRefresher } from './token-refresher.js';
 import { TokenTable } from './token-table.js';
 import { TokenVerifier } from './token-verifier.js';
 import { TokenRepository } from './token.repository.js';
+import { canonicalUuid } from './uuid.js';
 
 /** A user as the app holds it: the entity, or its primary key. */
 export type UserOrKey<TToken extends AnyAuthToken> = TToken['user'] | UserId;
 
 /** The context type of a token class. */
 export type ContextOf<TToken extends AnyAuthToken> = TToken['context'];
+
+/** Which sessions stay when all of a user's are ended. */
+interface RevokeAllOptions {
+  except?: Pick<AnyAuthToken, 'id'>;
+}
+
+const REVOKE_ALL_OPTIONS: OptionNames<RevokeAllOptions> = { except: true };
 
 /**
  * Everything an app does with sessions, and nothing about HTTP.
@@ -88,8 +96,12 @@ export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
     return count;
   }
 
-  /** Ends all sessions of a user, but `except` for instance the current one after a password change. */
+  /**
+   * Ends all sessions of a user, but `except` for instance the current one after a password change. Without one, and
+   * with `undefined`, none is left.
+   */
   async revokeAllUserTokens(user: UserOrKey<TToken>, options: { except?: Pick<TToken, 'id'> } = {}): Promise<number> {
+    checkNames<RevokeAllOptions>(options, REVOKE_ALL_OPTIONS);
     const userId = this.table.ownerKey(user);
     const exceptId = options.except === undefined ? undefined : idOf(options.except);
     const count = await this.tokens.endAllOf(userId, Date.now(), exceptId);
@@ -112,12 +124,15 @@ export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
     return this.tokens.live(this.table.ownerKey(user), Date.now());
   }
 
-  /** Ends one of the user's own sessions by its public id; 0 for an unknown, foreign or malformed id (R50). */
+  /**
+   * Ends one of the user's own sessions by its public id, in capitals too; 0 for an unknown, foreign or malformed id (R50).
+   */
   async revokeUserToken(user: UserOrKey<TToken>, id: string): Promise<number> {
     const userId = this.table.ownerKey(user);
-    if (!isUuid(id)) return 0;
-    const count = await this.tokens.end([id], 'revoked', Date.now(), userId);
-    this.tellRevoked(count, 'revoked', userId, id);
+    const sessionId = canonicalUuid(id);
+    if (sessionId === null) return 0;
+    const count = await this.tokens.end([sessionId], 'revoked', Date.now(), userId);
+    this.tellRevoked(count, 'revoked', userId, sessionId);
     return count;
   }
 
@@ -129,5 +144,5 @@ export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
 function idOf(token: unknown): string {
   const id: unknown = (token as { id?: unknown } | null | undefined)?.id;
   if (typeof id !== 'string' || id === '') throw new TypeError('Expected a token entity, such as request.auth');
-  return id;
+  return canonicalUuid(id) ?? id;
 }

@@ -131,6 +131,15 @@ describe('authentify revoke', () => {
     expect(await cli.json('revoke', '--id', one.token.id)).toEqual({ ended: 0 });
   });
 
+  it('ends a session, and goes on after one, whose id is spelled in capitals or braces', async () => {
+    const [one, other] = [await login(ada), await login(ada)];
+    const after = ['--user', String(ada.id), '--limit', '1', '--after', other.token.id.toUpperCase()];
+    expect(await cli.json<Listed[]>('list', ...after)).toMatchObject([{ id: one.token.id }]);
+    expect(await cli.json('revoke', '--id', `{${one.token.id.toUpperCase()}}`)).toEqual({ ended: 1 });
+    expect(await cli.t.tokens.verifyToken(one.accessToken)).toBeNull();
+    expect((await cli.run('list', '--after', 'latest')).code).toBe(2);
+  });
+
   it('ends all sessions of a user and keeps the record, as the app’s options say', async () => {
     await login(ada);
     await login(ada);

@@ -268,6 +268,13 @@ describe.each(ADAPTERS)('session routes on %s', (adapter) => {
       expect([await isLive(session), await isLive(other), await isLive(foreign)]).toEqual([true, false, true]);
     });
 
+    it('R50: a session is ended by its id in capitals too, as iOS writes ids', async () => {
+      const [session, other] = [await open(mode), await open('header')];
+      const path = `sessions/${other.token.id.toUpperCase()}`;
+      const answer = await routes.call('DELETE', path, { headers: routes.credentials(session) });
+      expect([answer.status, await isLive(session), await isLive(other)]).toEqual([204, true, false]);
+    });
+
     it('R54: requests of other sites change nothing with a cookie; a header is exempt', async () => {
       const [session, other] = [await open(mode), await open(mode)];
       const headers = { ...routes.credentials(session), ...FROM_ELSEWHERE };

@@ -1,6 +1,6 @@
-import { validate as isUuid } from 'uuid';
 import type { Check } from '../../options/option-checks.js';
 import type { UserId } from '../../tokens/entities/abstract-auth-token.js';
+import { canonicalUuid } from '../../tokens/uuid.js';
 
 const INSTANT = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d))?$/;
 /** Keeps ids and dates made from an instant in their ranges. */
@@ -13,8 +13,9 @@ export const maybe =
     value === undefined ? undefined : check(value);
 
 export const sessionId: Check<string> = (value) => {
-  if (!isUuid(value)) throw new TypeError('must be the id of a session');
-  return String(value).toLowerCase();
+  const id = canonicalUuid(value);
+  if (id === null) throw new TypeError('must be the id of a session');
+  return id;
 };
 
 /** A primary key as JSON or a URL can carry it; the user entity's own type is checked where it is known. */

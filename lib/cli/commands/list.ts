@@ -1,6 +1,8 @@
 import type { SelectQueryBuilder } from 'typeorm';
 import { runStatement } from '../../tokens/database-errors.js';
 import type { AbstractAuthToken } from '../../tokens/entities/abstract-auth-token.js';
+import { canonicalUuid } from '../../tokens/uuid.js';
+import { UsageError } from '../failure.js';
 import { columns, print } from '../output.js';
 import { CONDITIONS, type SessionState, stateOf } from '../session-state.js';
 import { type AppFlags, type SessionStore, withSessionStore } from '../session-store.js';
@@ -18,7 +20,8 @@ const HEADINGS = ['ID', 'USER', 'TYPE', 'STATE', 'CREATED', 'LAST REFRESHED', 'E
 export async function list(flags: ListFlags): Promise<void> {
   await withSessionStore(flags, async (store) => {
     const now = Date.now();
-    const sessions = await runStatement(() => pageOf(store, flags, now).getMany());
+    const page = pageOf(store, flags, now);
+    const sessions = await runStatement(() => page.getMany());
     const shown = sessions.map((token) => viewOf(token, now));
     print({ json: shown, text: columns([HEADINGS, ...shown.map(lineOf)]) }, flags);
   });
@@ -27,8 +30,14 @@ export async function list(flags: ListFlags): Promise<void> {
 function pageOf(store: SessionStore, flags: ListFlags, now: number): SelectQueryBuilder<AbstractAuthToken> {
   const page = flags.user === undefined ? store.rows.createQueryBuilder('token') : store.repository.forUser(flags.user);
   if (flags.state) page.andWhere(CONDITIONS[flags.state], { now });
-  if (flags.after !== undefined) page.andWhere('token.id < :after', { after: flags.after });
+  if (flags.after !== undefined) page.andWhere('token.id < :after', { after: sessionId(flags.after) });
   return page.addSelect('token.pruneAt').orderBy('token.id', 'DESC').limit(flags.limit);
+}
+
+function sessionId(text: string): string {
+  const id = canonicalUuid(text);
+  if (id === null) throw new UsageError('--after must be the id of a session');
+  return id;
 }
 
 type SessionView = ReturnType<typeof viewOf>;

@@ -1,0 +1,12 @@
+const SPELLING = /^([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})$/;
+
+/**
+ * A UUID as databases write it, in small letters with hyphens (RFC 9562 §4), from any spelling that they read: in
+ * capitals as iOS and .NET write it, in braces, without hyphens. `null` for anything else.
+ */
+export function canonicalUuid(text: unknown): string | null {
+  if (typeof text !== 'string' || text.length > 38) return null;
+  const bare = text.startsWith('{') && text.endsWith('}') ? text.slice(1, -1) : text;
+  const parts = SPELLING.exec(bare.toLowerCase());
+  return parts && parts.slice(1).join('-');
+}

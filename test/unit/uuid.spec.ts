@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import { canonicalUuid } from '../../lib/tokens/uuid.js';
+
+const CANONICAL = '019b7e0b-3f1a-7c2d-8e4f-0123456789ab';
+
+describe('a UUID in another spelling', () => {
+  it.each([
+    ['as databases write it', CANONICAL],
+    ['in capitals, as iOS writes it', CANONICAL.toUpperCase()],
+    ['in mixed case', '019B7e0b-3F1a-7c2D-8e4f-0123456789aB'],
+    ['in braces, as .NET writes it', `{${CANONICAL}}`],
+    ['in braces and capitals', `{${CANONICAL.toUpperCase()}}`],
+    ['without hyphens', CANONICAL.replaceAll('-', '')],
+    ['in braces without hyphens', `{${CANONICAL.replaceAll('-', '')}}`],
+  ])('is the same: %s', (_, text) => {
+    expect(canonicalUuid(text)).toBe(CANONICAL);
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['a word', 'latest'],
+    ['with a brace too few', `{${CANONICAL}`],
+    ['with too many braces', `{{${CANONICAL}}}`],
+    ['with a space', ` ${CANONICAL}`],
+    ['with a line end', `${CANONICAL}\n`],
+    ['too long', `${CANONICAL}0`],
+    ['too short', CANONICAL.slice(1)],
+    ['with a letter that is no digit', CANONICAL.replace('a', 'g')],
+    ['with an accent', CANONICAL.replace('a', 'á')],
+    ['a number', 7],
+    ['undefined', undefined],
+    ['null', null],
+    ['an object', { toString: () => CANONICAL }],
+    ['an array', [CANONICAL]],
+  ])('is none: %s', (_, text) => {
+    expect(canonicalUuid(text)).toBeNull();
+  });
+});
