@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { Observable, type Observer, type Operator, Subject, type Subscription } from 'rxjs';
+import { Observable, type Observer, Subject, Subscriber, Subscription } from 'rxjs';
 import type { AuthType } from '../tokens/auth-type.js';
 import type { AnyAuthToken } from '../tokens/entities/abstract-auth-token.js';
 import type { AuthentifyEvent, RejectionReason } from './authentify-event.js';
@@ -7,32 +7,54 @@ import type { AuthentifyEvent, RejectionReason } from './authentify-event.js';
 const logger = new Logger('AuthentifyEvents');
 
 /**
- * An observable whose subscribers cannot hurt it: what they throw or reject is logged, where rxjs would throw it
- * into the process. Whatever is piped from it behaves the same.
+ * An observable whose subscribers can hurt neither it nor themselves. What they throw or reject is logged, where rxjs
+ * would throw it into the process. A chain of operators that failed is built up again for the next event, where rxjs
+ * would leave it deaf (R75).
  */
-class SafeObservable<T> extends Observable<T> {
-  override subscribe(observerOrNext?: Partial<Observer<T>> | ((value: T) => void) | null): Subscription {
-    const observer = typeof observerOrNext === 'function' ? { next: observerOrNext } : (observerOrNext ?? {});
-    // Operators and subscribers of rxjs itself forward; only an end consumer is wrapped.
-    if ('isStopped' in observer) return super.subscribe(observer);
-    return super.subscribe({
-      next: (value) => guard(() => observer.next?.(value)),
-      error: (error) => guard(() => (observer.error ? observer.error(error) : report(error))),
-      complete: () => guard(() => observer.complete?.()),
-    });
+class ResilientObservable<T> extends Observable<T> {
+  readonly #chain: Observable<T>;
+  readonly #count: () => number;
+
+  /**
+   * @param chain what is subscribed to.
+   * @param count how many events there have been.
+   */
+  constructor(chain: Observable<T>, count: () => number) {
+    super();
+    this.#chain = chain;
+    this.#count = count;
   }
 
-  override lift<R>(operator?: Operator<T, R>): Observable<R> {
-    const lifted = new SafeObservable<R>();
-    lifted.source = this;
-    lifted.operator = operator;
-    return lifted;
+  override readonly pipe = ((...operators: []) =>
+    new ResilientObservable(this.#chain.pipe(...operators), this.#count)) as Observable<T>['pipe'];
+
+  override subscribe(observerOrNext?: Partial<Observer<T>> | ((value: T) => void) | null): Subscription {
+    // rxjs itself, as in `merge` and `firstValueFrom`: it forwards, and tells its own consumer.
+    if (observerOrNext instanceof Subscriber) return this.#chain.subscribe(observerOrNext);
+    const observer = typeof observerOrNext === 'function' ? { next: observerOrNext } : (observerOrNext ?? {});
+    const subscription = new Subscription();
+    const listen = (): void => {
+      const heardBefore = this.#count();
+      const chain = this.#chain.subscribe({
+        next: (value) => guard(() => observer.next?.(value)),
+        error: (error) => {
+          guard(() => (observer.error ? observer.error(error) : report(error)));
+          // What fails without an event would fail again at once, and for ever.
+          if (this.#count() > heardBefore && !subscription.closed) listen();
+        },
+        complete: () => guard(() => observer.complete?.()),
+      });
+      subscription.add(chain);
+    };
+    listen();
+    return subscription;
   }
 }
 
 /**
  * Everything that happens to sessions, as it happens on this node. Subscribe in a provider's `onModuleInit`;
- * a subscriber that fails, also behind `pipe`, changes nothing (R64).
+ * a subscriber that fails, also behind `pipe`, changes nothing and hears of the next event (R64, R75). After a failed
+ * operator the chain starts anew, so what it had counted or gathered is gone.
  *
  * @example
  * ```ts
@@ -40,18 +62,20 @@ class SafeObservable<T> extends Observable<T> {
  * ```
  */
 @Injectable()
-export class AuthentifyEvents extends SafeObservable<AuthentifyEvent> {
+export class AuthentifyEvents extends ResilientObservable<AuthentifyEvent> {
   private readonly subject: Subject<AuthentifyEvent>;
+  #count = 0;
 
   constructor() {
     const subject = new Subject<AuthentifyEvent>();
-    super((subscriber) => subject.subscribe(subscriber));
+    super(subject.asObservable(), () => this.#count);
     this.subject = subject;
   }
 
   /** @internal Tells the subscribers; `at` is added. */
   emit(event: Unstamped<AuthentifyEvent>): void {
     if (!this.subject.observed) return;
+    this.#count += 1;
     this.subject.next(Object.freeze({ ...event, at: new Date() }));
   }
 

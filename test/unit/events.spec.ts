@@ -1,6 +1,25 @@
 import { Logger, type LoggerService } from '@nestjs/common';
 import { AuthentifyEvents, type AuthentifyEvent } from 'nestjs-authentify';
-import { filter, firstValueFrom, map, mergeMap, share, shareReplay, Subject, take, tap, toArray } from 'rxjs';
+import {
+  concatMap,
+  defer,
+  filter,
+  firstValueFrom,
+  map,
+  merge,
+  mergeMap,
+  mergeWith,
+  type Observable,
+  of,
+  share,
+  shareReplay,
+  Subject,
+  take,
+  tap,
+  throwError,
+  timeout,
+  toArray,
+} from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 const NOW = Date.UTC(2026, 0, 15, 12);
@@ -206,6 +225,79 @@ describe('events', () => {
     emit();
     emit();
     expect(calls).toBe(4);
+  });
+
+  it.each<[string, (once: () => void) => (source: AuthentifyEvents) => Observable<unknown>]>([
+    ['map', (once) => (source) => source.pipe(map(once))],
+    ['filter', (once) => (source) => source.pipe(filter(() => (once(), true)))],
+    ['an operator behind two pipes', (once) => (source) => source.pipe(filter(() => true)).pipe(tap(once))],
+    [
+      'a promise of mergeMap, which rejects later',
+      (once) => (source) => source.pipe(mergeMap(() => Promise.resolve().then(once))),
+    ],
+    ['an inner observable of concatMap', (once) => (source) => source.pipe(concatMap(() => defer(() => of(once()))))],
+    ['an operator before share()', (once) => (source) => source.pipe(tap(once), share())],
+    ['an operator before shareReplay()', (once) => (source) => source.pipe(tap(once), shareReplay(1))],
+  ])('R75: keep coming to a subscriber behind %s that failed once', async (_, chainOf) => {
+    const failures = [new Error('broken operator')];
+    const chain = chainOf(() => {
+      const failure = failures.pop();
+      if (failure) throw failure;
+    })(events);
+    let [heard, alsoHeard] = [0, 0];
+    chain.subscribe(() => (heard += 1));
+    const other = chain.subscribe({ next: () => (alsoHeard += 1), error: () => {} });
+    for (let time = 0; time < 3; time += 1) {
+      emit();
+      await afterAllTimers();
+    }
+    expect(failures).toEqual([]);
+    expect(heard).toBeGreaterThanOrEqual(2);
+    expect(alsoHeard).toBeGreaterThanOrEqual(2);
+    other.unsubscribe();
+    const before = alsoHeard;
+    emit();
+    await afterAllTimers();
+    expect(alsoHeard).toBe(before);
+  });
+
+  it('stop coming to a subscriber that unsubscribes when an operator fails', () => {
+    let failures = 0;
+    const subscription = events
+      .pipe(map(() => throwPlain(new Error('broken operator'))))
+      .subscribe({ error: () => ((failures += 1), subscription.unsubscribe()) });
+    emit();
+    emit();
+    expect([failures, subscription.closed]).toEqual([1, true]);
+  });
+
+  it('end for a chain that fails without any event, rather than starting it over for ever', async () => {
+    const failing = events.pipe(mergeWith(throwError(() => new Error('broken source'))));
+    failing.subscribe();
+    events.pipe(timeout(1)).subscribe(collect);
+    await afterAllTimers();
+    await afterAllTimers();
+    emit();
+    expect(seen).toEqual([]);
+    expect(errors.length).toBe(2);
+  });
+
+  it('are shared by those behind one share()', () => {
+    let runs = 0;
+    const shared = events.pipe(
+      tap(() => (runs += 1)),
+      share(),
+    );
+    shared.subscribe(collect);
+    shared.subscribe(collect);
+    emit();
+    expect([runs, seen.length]).toEqual([1, 2]);
+  });
+
+  it('may be merged with other observables', async () => {
+    const merged = firstValueFrom(merge(events, events.pipe(map(({ type }) => type))).pipe(take(2), toArray()));
+    emit();
+    expect(await merged).toMatchObject([{ type: 'pruned' }, 'pruned']);
   });
 
   it('R63: are not repeated in the log of a failing subscriber', async () => {
