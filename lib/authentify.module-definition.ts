@@ -11,6 +11,7 @@ import { resolveOptions } from './options/resolve-options.js';
 import { sessionControllers } from './session-routes/session-controllers.js';
 import { AbstractAuthToken } from './tokens/entities/abstract-auth-token.js';
 import { authTokenEntity } from './tokens/entities/auth-token-entity.js';
+import { ownerOf } from './tokens/entities/token-owner.decorator.js';
 
 /** The extras as one object, before it is known which entity was given. */
 export interface Extras extends AuthentifyExtras {
@@ -53,17 +54,18 @@ export const ConfigurableAuthentifyModule = ConfigurableModuleClass as {
 /** Adds to what the builder made what must be known while the module graph is built. */
 function defineModule(definition: DynamicModule, extras: Extras): DynamicModule {
   const tokenEntity = tokenEntityOf(extras);
+  const dataSource = dataSourceOf(extras);
   return {
     ...definition,
     global: flag(extras, 'isGlobal', true),
-    imports: [...(definition.imports ?? []), TypeOrmModule.forFeature([tokenEntity], extras.dataSource)],
+    imports: [...(definition.imports ?? []), TypeOrmModule.forFeature(entitiesOf(tokenEntity), dataSource)],
     providers: [
       ...(definition.providers ?? []),
       { provide: AUTH_TOKEN_ENTITY, useValue: tokenEntity },
-      { provide: AUTH_DATA_SOURCE, useExisting: getDataSourceToken(extras.dataSource) },
+      { provide: AUTH_DATA_SOURCE, useExisting: getDataSourceToken(dataSource) },
       {
         provide: AUTHENTIFY_OPTIONS,
-        useFactory: (options: unknown) => resolveOptions(options, extras),
+        useFactory: (options: unknown) => resolveOptions(withoutExtras(options), extras),
         inject: [MODULE_OPTIONS_TOKEN],
       },
       {
@@ -75,6 +77,27 @@ function defineModule(definition: DynamicModule, extras: Extras): DynamicModule 
     ],
     controllers: sessionControllers(extras.sessionRoutes),
   };
+}
+
+/** What a data source with `autoLoadEntities` learns of: the tokens, and their user, whose module may forget him. */
+function entitiesOf(tokenEntity: Type<AbstractAuthToken>): Type<unknown>[] {
+  const owner = ownerOf(tokenEntity);
+  return typeof owner === 'function' ? [tokenEntity, owner] : [tokenEntity];
+}
+
+function dataSourceOf({ dataSource }: Extras): string | undefined {
+  if (dataSource === undefined || (typeof dataSource === 'string' && dataSource !== '')) return dataSource;
+  throw new AuthentifyConfigurationError('dataSource', 'must be the name of a TypeORM data source');
+}
+
+/** Nest takes the extras out of the options of `forRoot`; a factory runs after they were needed. */
+function withoutExtras(options: unknown): unknown {
+  const extra = Object.keys(options ?? {}).find((name) => EXTRA_NAMES.includes(name));
+  if (extra === undefined) return options;
+  throw new AuthentifyConfigurationError(
+    extra,
+    'comes too late from the factory: write it beside useFactory, useClass or useExisting, in forRootAsync itself',
+  );
 }
 
 /** The name of a registration beside another one; `undefined` for the only one, or the first. */

@@ -47,16 +47,11 @@ import { TokenVerifier } from './tokens/token-verifier.js';
 import { TokenRepository } from './tokens/token.repository.js';
 import { TokenService } from './tokens/token.service.js';
 
+/** Where the options of `forRootAsync` may come from. */
+const SOURCES = ['useFactory', 'useClass', 'useExisting'];
+
 /** What beside the factory of `forRootAsync` is not an option but says where options come from. */
-const ASYNC_NAMES = new Set([
-  'imports',
-  'inject',
-  'useFactory',
-  'useClass',
-  'useExisting',
-  'provideInjectionTokensFrom',
-  ...EXTRA_NAMES,
-]);
+const ASYNC_NAMES = new Set(['imports', 'inject', ...SOURCES, 'provideInjectionTokensFrom', ...EXTRA_NAMES]);
 
 /** What guards, strategies and interceptors need wherever Nest makes them, and apps may inject. */
 const PUBLIC_PROVIDERS = [
@@ -84,11 +79,20 @@ const PUBLIC_PROVIDERS = [
   UserDirectory,
 ];
 
+function notRegistered(): never {
+  throw new AuthentifyConfigurationError(
+    'AuthentifyModule',
+    'has no options: import AuthentifyModule.forRoot({ userEntity: User }) or AuthentifyModule.forRootAsync(…)',
+  );
+}
+
 const OFFERED = [AUTHENTIFY_OPTIONS, ...PUBLIC_PROVIDERS];
 
 /** Database-backed opaque tokens: sessions in a TypeORM table, guards for headers and cookies. */
 @Module({
   providers: [
+    // Taken only where the class itself was imported: forRoot and forRootAsync bring their own.
+    { provide: AUTHENTIFY_OPTIONS, useFactory: notRegistered },
     ...PUBLIC_PROVIDERS,
     OwnApplication,
     PresentedTokens,
@@ -149,6 +153,9 @@ export class AuthentifyModule extends ConfigurableAuthentifyModule implements On
         stray,
         'must be returned by the factory of forRootAsync, not stand beside it',
       );
+    }
+    if (!SOURCES.some((name) => name in options)) {
+      throw new AuthentifyConfigurationError('forRootAsync', `needs one of ${SOURCES.join(', ')}`);
     }
     return offer(super.forRootAsync(options), nameOf(options), OFFERED);
   }

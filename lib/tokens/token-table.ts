@@ -54,6 +54,12 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
   /** @throws AuthentifyConfigurationError when the data source does not know the entity, or it has no usable owner. */
   check(): void {
     const name = this.entity.name;
+    if (!this.dataSource.isInitialized) {
+      throw new AuthentifyConfigurationError(
+        'dataSource',
+        'is not initialized when the app starts; leave manualInitialization out, or initialize it in dataSourceFactory',
+      );
+    }
     if (!this.dataSource.hasMetadata(this.entity)) {
       throw new AuthentifyConfigurationError(
         'tokenEntity',

@@ -1,10 +1,22 @@
 import { Test, type TestingModule } from '@nestjs/testing';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { AuthentifyModule, authTokenEntity, TokenService } from 'nestjs-authentify';
-import { DataSource } from 'typeorm';
+import { AbstractAuthToken, AuthentifyModule, authTokenEntity, TokenOwner, TokenService } from 'nestjs-authentify';
+import { DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { User } from '../support/users.js';
+
+@Entity('members')
+class Member {
+  @PrimaryGeneratedColumn({ type: 'int' })
+  id!: number;
+}
+
+@Entity('member_tokens')
+class MemberToken extends AbstractAuthToken<Member> {
+  @TokenOwner(() => Member)
+  user!: Member;
+}
 
 // In a file of its own: auto-loaded entities are kept for the whole process.
 describe('a data source with autoLoadEntities: true', () => {
@@ -22,11 +34,10 @@ describe('a data source with autoLoadEntities: true', () => {
   it.each([
     ['forRoot', () => AuthentifyModule.forRoot({ userEntity: User })],
     ['forRootAsync', () => AuthentifyModule.forRootAsync({ userEntity: User, useFactory: () => ({}) })],
-  ])('needs no entity listed for %s', async (_, module) => {
+  ])('needs no entity listed for %s, nor the user in a forFeature', async (_, module) => {
     app = await Test.createTestingModule({
       imports: [
         TypeOrmModule.forRoot({ ...database.options, autoLoadEntities: true, synchronize: true, retryAttempts: 0 }),
-        TypeOrmModule.forFeature([User]),
         module(),
       ],
     }).compile();
@@ -37,5 +48,18 @@ describe('a data source with autoLoadEntities: true', () => {
 
     expect(await app.get(TokenService).verifyToken(accessToken)).toMatchObject({ userId: user.id });
     expect(app.get(DataSource).hasMetadata(authTokenEntity(() => User))).toBe(true);
+  });
+
+  it('learns of the user of a token entity of the app', async () => {
+    app = await Test.createTestingModule({
+      imports: [
+        TypeOrmModule.forRoot({ ...database.options, autoLoadEntities: true, synchronize: true, retryAttempts: 0 }),
+        AuthentifyModule.forRoot({ tokenEntity: MemberToken }),
+      ],
+    }).compile();
+    await app.init();
+
+    const member = await app.get(DataSource).getRepository(Member).save({});
+    expect(await app.get(TokenService).generateHeaderToken(member)).toMatchObject({ token: { userId: member.id } });
   });
 });

@@ -2,6 +2,9 @@ import type { Type } from '@nestjs/common';
 import { Index, JoinColumn, ManyToOne, RelationId } from 'typeorm';
 import { AuthentifyConfigurationError } from '../../errors/authentify-configuration.error.js';
 
+/** Metadata key of the function that gives the user class. */
+const OWNER = 'authentify:owner';
+
 /**
  * Declares whose session a token is: column `user_id` of the user key's own type (int, unsigned, uuid, bigint or
  * string), a foreign key with `ON DELETE CASCADE` (R51), an index with the id, and `userId` readable without loading the user.
@@ -28,5 +31,15 @@ export function TokenOwner(user: () => Type<unknown>): PropertyDecorator {
     // With the id, so that a user's newest sessions are found without sorting; neither ever changes.
     Index([property, 'id'])(prototype.constructor);
     RelationId('user')(prototype, 'userId');
+    Reflect.defineMetadata(OWNER, user, prototype.constructor);
   };
+}
+
+/** The user class that a token class names by {@link TokenOwner}; `undefined` while two files that import each other load. */
+export function ownerOf(tokenEntity: Type<unknown>): Type<unknown> | undefined {
+  try {
+    return (Reflect.getMetadata(OWNER, tokenEntity) as (() => Type<unknown> | undefined) | undefined)?.();
+  } catch {
+    return undefined;
+  }
 }
