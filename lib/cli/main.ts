@@ -3,6 +3,15 @@ import 'reflect-metadata';
 import { failureOf } from './failure.js';
 import { createProgram } from './program.js';
 
+/** Lets a reader go early, as in `authentify list | head`: what was begun is still finished. */
+function outliveReaders(...streams: NodeJS.WriteStream[]): void {
+  for (const stream of streams) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
+}
+
 /** Runs the command line; whatever goes wrong becomes one line and an exit code. */
 async function main(): Promise<void> {
   try {
@@ -15,4 +24,5 @@ async function main(): Promise<void> {
 }
 
 // No top-level await: a CommonJS app may load what this shares with the library.
+outliveReaders(process.stdout, process.stderr);
 void main();

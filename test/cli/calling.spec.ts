@@ -87,6 +87,15 @@ describe('the command line', () => {
     expect(stderr).toBe('The database does not answer (ECONNREFUSED)\n');
   });
 
+  itOnce.each([
+    ['list', 0],
+    ['prune', 0],
+    ['doctor', 1],
+  ])('%s outlives a reader that goes early, as head does', async (name, code) => {
+    const result = await cli.raw([name, ...DATA_SOURCE, '--default-options'], undefined, 'unread');
+    expect(result).toEqual({ code, stdout: '', stderr: '' });
+  });
+
   it('exits with 3 where the table is missing, and changes no table by itself', async () => {
     await cli.t.dataSource.dropDatabase();
     const eager = { ...cli.database.options, synchronize: true, dropSchema: true };

@@ -46,7 +46,12 @@ export class CommandLine {
     return JSON.parse(stdout) as T;
   }
 
-  raw(args: string[], dataSource: object = this.database.options): Promise<CommandResult> {
+  /** @param stdout whether somebody reads it; `unread` is closed before anything is written. */
+  raw(
+    args: string[],
+    dataSource: object = this.database.options,
+    stdout: 'read' | 'unread' = 'read',
+  ): Promise<CommandResult> {
     const env = {
       ...process.env,
       AUTHENTIFY_TEST_LIBRARY: this.library.url,
@@ -55,6 +60,7 @@ export class CommandLine {
     const main = join(this.library.directory, 'cli/main.js');
     const child = spawn(process.execPath, [main, ...args], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
     const output = { stdout: '', stderr: '' };
+    if (stdout === 'unread') child.stdout.destroy();
     child.stdout.on('data', (chunk) => (output.stdout += String(chunk)));
     child.stderr.on('data', (chunk) => (output.stderr += String(chunk)));
     return new Promise((resolve, reject) => {
