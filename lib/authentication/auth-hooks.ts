@@ -69,6 +69,7 @@ export class AuthHooks implements OnModuleInit {
         name,
         `(${type.name}) could not be made; list it in the providers of a module that has what it injects. ` +
           `${(error as Error).message}`,
+        { cause: error },
       );
     }
   }

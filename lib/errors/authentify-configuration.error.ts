@@ -11,7 +11,8 @@ export class AuthentifyConfigurationError extends Error {
     /** The option or extra at fault, for instance `refreshTokenTtl`. */
     readonly option: string,
     problem: string,
+    options?: ErrorOptions,
   ) {
-    super(`nestjs-authentify: ${option} ${problem}`);
+    super(`nestjs-authentify: ${option} ${problem}`, options);
   }
 }
