@@ -68,7 +68,7 @@ export class AuthHooks implements OnModuleInit {
       throw new AuthentifyConfigurationError(
         name,
         `(${type.name}) could not be made; list it in the providers of a module that has what it injects. ` +
-          `${(error as Error).message}`,
+          (error as Error).message,
         { cause: error },
       );
     }
