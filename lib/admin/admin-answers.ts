@@ -14,32 +14,27 @@ const HEADERS = {
 };
 
 /**
- * The one way out of the admin. Answers are sent here rather than returned from handlers, so that no interceptor of the
- * app wraps, logs or stores them: a token is shown once (R63), and no cache keeps what was seen (R59).
+ * The headers of all the admin answers with. `AnswerGuard` sends it, so that no interceptor of the app wraps, logs or
+ * stores it: a token is shown once (R63), and no cache keeps what was seen (R59).
  */
 @Injectable()
 export class AdminAnswers {
   constructor(private readonly host: HttpAdapterHost) {}
 
-  json(response: unknown, body: object, status: HttpStatus = HttpStatus.OK): void {
-    this.send(response, { type: 'application/json; charset=utf-8', body, status });
+  json(response: unknown, body: object, status: HttpStatus = HttpStatus.OK): object {
+    this.prepare(response, {}, status);
+    return body;
   }
 
   /** A file of the page. */
-  file(response: unknown, { type, body }: { type: string; body: string }): void {
-    this.send(response, { type, body, status: HttpStatus.OK });
+  file(response: unknown, { type, body }: { type: string; body: string }): string {
+    this.prepare(response, { 'Content-Type': type }, HttpStatus.OK);
+    return body;
   }
 
-  private send(response: unknown, { type, body, status }: Answer): void {
+  private prepare(response: unknown, own: Record<string, string>, status: HttpStatus): void {
     const { httpAdapter } = this.host;
-    const headers = Object.entries({ ...HEADERS, 'Content-Type': type });
-    for (const [name, value] of headers) httpAdapter.setHeader(response, name, value);
-    httpAdapter.reply(response, body, status);
+    for (const [name, value] of Object.entries({ ...HEADERS, ...own })) httpAdapter.setHeader(response, name, value);
+    httpAdapter.status(response, status);
   }
-}
-
-interface Answer {
-  type: string;
-  body: object | string;
-  status: HttpStatus;
 }

@@ -1,20 +1,18 @@
 import {
-  Body,
   Controller,
   Delete,
   Get,
   HttpStatus,
   Injectable,
-  Param,
   Patch,
   Post,
-  Query,
-  Req,
-  Res,
   type Type,
+  UseFilters,
   UseGuards,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
+import { AnsweredFilter, AnswerGuard } from '../authentication/guards/answer.guard.js';
+import type { TransportRequest } from '../authentication/transport-request.js';
 import { AdminAnswers } from './admin-answers.js';
 import type { ResolvedAdminOptions } from './admin-options.js';
 import { AdminPage } from './admin-page.js';
@@ -31,7 +29,13 @@ import {
   usersRequest,
 } from './input/requests.js';
 
-/** The routes of the admin. Every answer leaves by {@link AdminAnswers}. */
+/** A request for the page or its data. */
+type AdminRequest = TransportRequest & { originalUrl?: string; url: string };
+
+/**
+ * The routes of the admin. `AnswerGuard` calls them with request and response and sends what they return; headers are
+ * those of {@link AdminAnswers}.
+ */
 @Injectable()
 export abstract class AdminController {
   constructor(
@@ -41,56 +45,58 @@ export abstract class AdminController {
   ) {}
 
   @Get()
-  document(@Req() request: { originalUrl?: string; url: string }, @Res() response: unknown): void {
-    this.answers.file(response, this.page.document(request.originalUrl ?? request.url));
+  document({ originalUrl, url }: AdminRequest, response: unknown): string {
+    return this.answers.file(response, this.page.document(originalUrl ?? url));
   }
 
   @Get('page/:name')
-  file(@Param('name') name: string, @Res() response: unknown): void {
-    this.answers.file(response, this.page.file(name));
+  file({ params }: AdminRequest, response: unknown): string {
+    return this.answers.file(response, this.page.file(params?.name ?? ''));
   }
 
   @Get('sessions')
-  async list(@Query() query: unknown, @Res() response: unknown): Promise<void> {
+  async list({ query }: AdminRequest, response: unknown): Promise<object> {
     const request = read(listRequest, query);
-    this.answers.json(response, await this.sessions.list(request));
+    return this.answers.json(response, await this.sessions.list(request));
   }
 
   @Get('users')
-  async users(@Query() query: unknown, @Res() response: unknown): Promise<void> {
+  async users({ query }: AdminRequest, response: unknown): Promise<object> {
     const { search } = read(usersRequest, query);
-    this.answers.json(response, { users: await this.sessions.users(search) });
+    return this.answers.json(response, { users: await this.sessions.users(search) });
   }
 
   @Post('sessions')
-  async issue(@Body() body: unknown, @Res() response: unknown): Promise<void> {
+  async issue({ body }: AdminRequest, response: unknown): Promise<object> {
     const request = read(issueRequest, body);
-    this.answers.json(response, await this.sessions.issue(request), HttpStatus.CREATED);
+    return this.answers.json(response, await this.sessions.issue(request), HttpStatus.CREATED);
   }
 
   @Post('sessions/revoke-all')
-  async revokeAll(@Body() body: unknown, @Res() response: unknown): Promise<void> {
+  async revokeAll({ body }: AdminRequest, response: unknown): Promise<object> {
     const { userId } = read(revokeAllRequest, body);
-    this.answers.json(response, { ended: await this.sessions.revokeAllOf(userId) });
+    return this.answers.json(response, { ended: await this.sessions.revokeAllOf(userId) });
   }
 
   @Post('sessions/:id/revoke')
-  async revoke(@Param('id') id: string, @Body() body: unknown, @Res() response: unknown): Promise<void> {
+  async revoke({ params, body }: AdminRequest, response: unknown): Promise<object> {
     read(emptyRequest, body);
-    this.answers.json(response, { ended: await this.sessions.revoke(read(sessionId, id)) });
+    return this.answers.json(response, { ended: await this.sessions.revoke(read(sessionId, params?.id)) });
   }
 
   @Patch('sessions/:id')
-  async edit(@Param('id') id: string, @Body() body: unknown, @Res() response: unknown): Promise<void> {
+  async edit({ params, body }: AdminRequest, response: unknown): Promise<object> {
     const edit = read(editRequest, body);
-    this.answers.json(response, { session: await this.sessions.setDeadlines(read(sessionId, id), edit) });
+    return this.answers.json(response, {
+      session: await this.sessions.setDeadlines(read(sessionId, params?.id), edit),
+    });
   }
 
   @Delete('sessions/:id')
-  async delete(@Param('id') id: string, @Body() body: unknown, @Res() response: unknown): Promise<void> {
+  async delete({ params, body }: AdminRequest, response: unknown): Promise<object> {
     read(emptyRequest, body);
-    await this.sessions.delete(read(sessionId, id));
-    this.answers.json(response, { deleted: 1 });
+    await this.sessions.delete(read(sessionId, params?.id));
+    return this.answers.json(response, { deleted: 1 });
   }
 }
 
@@ -99,6 +105,7 @@ export function adminControllerAt({ path, guards }: ResolvedAdminOptions): Type<
   class AuthentifyAdminController extends AdminController {}
   // Neutral, because the admin is no version of the app's interface.
   Controller({ path, version: VERSION_NEUTRAL })(AuthentifyAdminController);
-  UseGuards(AdminRequestGuard, ...guards)(AuthentifyAdminController);
+  UseGuards(AdminRequestGuard, ...guards, AnswerGuard)(AuthentifyAdminController);
+  UseFilters(AnsweredFilter)(AuthentifyAdminController);
   return AuthentifyAdminController;
 }

@@ -18,6 +18,10 @@ export interface TransportRequest extends IncomingRequest {
   raw?: { rawHeaders?: string[] };
   /** As the adapter's body parser left it. */
   body?: unknown;
+  /** Of the path, as the router found them. */
+  params?: Record<string, string>;
+  /** As the adapter's query parser left it. */
+  query?: unknown;
   /** The Express application that serves it. */
   app?: object;
   /** The Fastify instance that serves it. */
