@@ -1,5 +1,4 @@
 import { ForbiddenException, HttpException, UnauthorizedException } from '@nestjs/common';
-import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
 
 /** What a client is told of a failure, whatever the transport. */
 export interface Denial {
@@ -31,7 +30,6 @@ export function crossSite(): ForbiddenException {
 
 /** What an HTTP client would be told of this error; `null` where that is no more than "Internal server error". */
 export function denialOf(error: unknown): Denial | null {
-  if (error instanceof AuthentifyUnavailableError) return { statusCode: error.status, message: error.message };
   if (!(error instanceof HttpException)) return null;
   const body = error.getResponse();
   return { statusCode: error.getStatus(), message: error.message, ...(typeof body === 'object' && body) };

@@ -1,6 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
 import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
 import { AuthentifyUserNotFoundError } from '../errors/authentify-user-not-found.error.js';
+
+const logger = new Logger('AuthentifyModule');
 
 const TRIES = 5;
 const PATIENCE_MS = 2_000;
@@ -39,6 +42,8 @@ function translate(error: unknown, code: string): Error {
   if (MISSING_OWNER.test(code)) return new AuthentifyUserNotFoundError({ cause });
   if (BAD_VALUE.test(code))
     return new RangeError(`The database refused a value (${code}); is the user's key of the right type?`, { cause });
+  // Nobody else would: to Nest a 503 is an answer like any other.
+  logger.error(`The database cannot answer: ${cause.message}`);
   return new AuthentifyUnavailableError({ cause });
 }
 
