@@ -1,5 +1,6 @@
 import type { IssuedTokens } from 'nestjs-authentify';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { foreign } from '../foreign/driver.js';
 import { bearer, cookie } from '../requests/client.js';
 import { ANONYMOUS, INVALID_TOKEN } from '../requests/controllers.js';
 import { ADAPTERS, startApp, type TestApp } from '../support/app.js';
@@ -11,6 +12,7 @@ import { sockets } from './drivers/sockets.js';
 
 const DRIVERS: Driver[] = [
   ...ADAPTERS.map(http),
+  ...ADAPTERS.map(foreign),
   ...ADAPTERS.flatMap((adapter) => [sockets('socket.io', adapter), sockets('ws', adapter)]),
   ...SERVER_NAMES.map(graphql),
   ...SERVER_NAMES.map(subscriptions),
