@@ -1,5 +1,5 @@
 import { ConfigurableModuleBuilder, type DynamicModule, type Provider, type Type } from '@nestjs/common';
-import { APP_GUARD, APP_INTERCEPTOR, ModulesContainer } from '@nestjs/core';
+import { APP_INTERCEPTOR, ModulesContainer } from '@nestjs/core';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { AllRoutesGuard } from './authentication/guards/all-routes.guard.js';
 import { AutoRefreshInterceptor } from './authentication/interceptors/auto-refresh.interceptor.js';
@@ -128,10 +128,7 @@ function tokenEntityOf({ userEntity, tokenEntity, name }: Extras): Type<Abstract
 
 function forAllRoutes(extras: Extras): Provider[] {
   const providers: Provider[] = [];
-  // `useExisting`, so that tests can override the guard.
-  if (flag(extras, 'guardAllRoutes', false)) {
-    providers.push(AllRoutesGuard, { provide: APP_GUARD, useExisting: AllRoutesGuard });
-  }
+  if (flag(extras, 'guardAllRoutes', false)) providers.push(AllRoutesGuard);
   if (flag(extras, 'autoRefresh', false)) {
     providers.push(AutoRefreshInterceptor, { provide: APP_INTERCEPTOR, useExisting: AutoRefreshInterceptor });
   }

@@ -3,6 +3,7 @@ import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AuthType } from '../tokens/auth-type.js';
 import { unseen } from '../tokens/unseen.js';
+import { challengeIn } from './denials.js';
 import { requestOf, responseOf } from './request-context.js';
 import type { TransportRequest } from './transport-request.js';
 import { ResponseHeaders } from './response-headers.js';
@@ -31,7 +32,10 @@ export class Challenge {
   /** Adds `WWW-Authenticate` to the answer if `error` is a 401; other failures get none. */
   accompany(error: unknown, context: ExecutionContext, presented: boolean): void {
     if (!(error instanceof HttpException) || error.getStatus() !== 401) return;
-    this.write(requestOf(context), responseOf(context), presented ? { error: 'invalid_token' } : {});
+    this.write(requestOf(context), responseOf(context), {
+      ...(presented && { error: 'invalid_token' }),
+      ...challengeIn(error),
+    });
   }
 
   /** Writes `WWW-Authenticate` with these parameters beside the realm. */

@@ -13,14 +13,23 @@ export function unauthorized(): UnauthorizedException {
   return new UnauthorizedException({ ...INVALID_TOKEN });
 }
 
+/** RFC 9470's word for a login that is too long ago. */
+const STALE_LOGIN = 'insufficient_user_authentication';
+
 /** The answer to a good session whose login is longer ago than a route allows (RFC 9470 §3). */
 export function staleLogin(maxAge: number): UnauthorizedException {
   return new UnauthorizedException({
     statusCode: 401,
     message: 'A more recent login is required',
-    errorCode: 'insufficient_user_authentication',
+    errorCode: STALE_LOGIN,
     maxAge,
   });
+}
+
+/** What the challenge of a 401 says of its reason; nothing where that is told nobody. */
+export function challengeIn(error: HttpException): Record<string, string> {
+  const { errorCode, maxAge } = error.getResponse() as { errorCode?: unknown; maxAge?: unknown };
+  return errorCode === STALE_LOGIN ? { error: STALE_LOGIN, max_age: String(maxAge) } : {};
 }
 
 /** The answer to an unsafe request from another site (R54). */

@@ -118,7 +118,7 @@ export interface AuthentifyExtras {
   dataSource?: string;
   /** Makes guards and services available everywhere. Default `true`. */
   isGlobal?: boolean;
-  /** Guards every route; open some with `@Public()`. Default `false`. */
+  /** Guards every route, before the app's own global guards; open some with `@Public()`. Default `false`. */
   guardAllRoutes?: boolean;
   /** Extends sessions while they are used, on every route. Default `false`; nothing is registered when off. */
   autoRefresh?: boolean;

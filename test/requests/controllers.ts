@@ -62,21 +62,23 @@ export class GuardedController {
 
 /** The same routes for requests that may be anonymous. */
 @Controller('optional')
-@OptionalAuth()
 export class OptionalController {
   @All('header')
+  @OptionalAuth()
   @UseGuards(HeaderAuthGuard)
   header(@Req() request: MaybeAuthenticated): Whoami {
     return whoami(request);
   }
 
   @All('cookie')
+  @OptionalAuth()
   @UseGuards(CookieAuthGuard)
   cookie(@Req() request: MaybeAuthenticated): Whoami {
     return whoami(request);
   }
 
   @All('either')
+  @OptionalAuth()
   @UseGuards(AuthentifyGuard)
   either(@Req() request: MaybeAuthenticated): Whoami {
     return whoami(request);

@@ -1,9 +1,9 @@
-import { applyDecorators, UseInterceptors } from '@nestjs/common';
+import { applyDecorators, UseGuards, UseInterceptors } from '@nestjs/common';
 import type { IncomingRequest } from '../../options/auth-handler.interface.js';
 import type { JsonObject } from '../../tokens/json.js';
 import { ContextGuard } from '../guards/context.guard.js';
-import { type ContextPredicate, REQUIRED_CONTEXT } from '../guards/required-context.js';
-import { addRequirement } from '../guards/requirement.guard.js';
+import { type ContextPredicate, CONTEXT } from '../guards/required-context.js';
+import { addRequirement } from '../guards/requirement.js';
 
 /**
  * Lets only sessions pass whose context holds these members, or satisfies the predicate: 403 otherwise, 401 without
@@ -16,5 +16,5 @@ export function RequireContext<
   TContext extends object = JsonObject,
   TRequest extends IncomingRequest = IncomingRequest,
 >(requirement: Partial<TContext> | ContextPredicate<TContext, TRequest>): MethodDecorator & ClassDecorator {
-  return applyDecorators(addRequirement(REQUIRED_CONTEXT, requirement), UseInterceptors(ContextGuard));
+  return applyDecorators(addRequirement(CONTEXT, requirement), UseGuards(ContextGuard), UseInterceptors(ContextGuard));
 }

@@ -1,7 +1,8 @@
-import { applyDecorators, UseInterceptors } from '@nestjs/common';
+import { applyDecorators, UseGuards, UseInterceptors } from '@nestjs/common';
 import { type Duration, parseNamedDuration } from '../../options/duration.js';
-import { FreshGuard, REQUIRED_FRESHNESS } from '../guards/fresh.guard.js';
-import { addRequirement } from '../guards/requirement.guard.js';
+import { FreshGuard } from '../guards/fresh.guard.js';
+import { FRESHNESS } from '../guards/required-freshness.js';
+import { addRequirement } from '../guards/requirement.js';
 
 /**
  * Lets only sessions pass whose user logged in less than `maxAge` ago; a refresh or a slide is no login. Otherwise 401
@@ -15,7 +16,8 @@ import { addRequirement } from '../guards/requirement.guard.js';
  */
 export function RequireFresh(maxAge: Duration): MethodDecorator & ClassDecorator {
   return applyDecorators(
-    addRequirement(REQUIRED_FRESHNESS, parseNamedDuration('@RequireFresh', maxAge)),
+    addRequirement(FRESHNESS, parseNamedDuration('@RequireFresh', maxAge)),
+    UseGuards(FreshGuard),
     UseInterceptors(FreshGuard),
   );
 }

@@ -1,29 +1,65 @@
-import { type CanActivate, type ExecutionContext, Injectable, type Type } from '@nestjs/common';
+import {
+  type CanActivate,
+  type ExecutionContext,
+  Injectable,
+  Logger,
+  type OnModuleInit,
+  type Type,
+  UseGuards,
+} from '@nestjs/common';
+import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
+import { AuthentifyConfigurationError } from '../../errors/authentify-configuration.error.js';
 import { AuthentifyGuard } from './authentify.guard.js';
-import { NamedGuard } from './guard-for.js';
-
-/** Where Nest keeps what `@UseGuards` was given. */
-const GUARDS = '__guards__';
+import { routeOf } from './route.js';
 
 /**
  * The guard of `guardAllRoutes`. A route, or a controller, that names one of the library's guards is left to that one:
  * it may ask for another transport, or belong to another user type, and nobody could satisfy both.
+ *
+ * It registers itself as it is made. Nest adds what is provided as `APP_GUARD` later, when everything is made, in the
+ * order of modules: a roles guard of the root module would run first and know no user.
  */
+// Naming the guard makes it an injectable of this module too: the ones that `overrideGuard` of a testing module replaces.
+@UseGuards(AuthentifyGuard)
 @Injectable()
-export class AllRoutesGuard implements CanActivate {
-  constructor(private readonly guard: AuthentifyGuard) {}
+export class AllRoutesGuard implements CanActivate, OnModuleInit {
+  // Private to the language too: `inspect` would follow Nest's container down to the app's own options (R63).
+  readonly #config: ApplicationConfig;
+  readonly #modules: ModulesContainer;
+  #guard: CanActivate;
 
-  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    return hasOwnGuard(context.getHandler()) || hasOwnGuard(context.getClass()) || this.guard.canActivate(context);
+  constructor(config: ApplicationConfig, modules: ModulesContainer) {
+    this.#config = config;
+    this.#modules = modules;
+    config.addGlobalGuard(this);
   }
-}
 
-function hasOwnGuard(target: object): boolean {
-  const named = (Reflect.getMetadata(GUARDS, target) ?? []) as (Type<CanActivate> | CanActivate)[];
-  return named.some((guard) => authenticates(typeof guard === 'function' ? guard : guard.constructor));
-}
+  canActivate(context: ExecutionContext): ReturnType<CanActivate['canActivate']> {
+    return routeOf(context).hasOwnGuard || this.#guard.canActivate(context);
+  }
 
-function authenticates(type: object): boolean {
-  const actual = 'of' in type ? (type as typeof NamedGuard).of : (type as Type<unknown>);
-  return actual === AuthentifyGuard || actual.prototype instanceof AuthentifyGuard;
+  /** @throws AuthentifyConfigurationError where the guard cannot be made once for all requests. */
+  onModuleInit(): void {
+    this.#guard = this.guardOf(AuthentifyGuard);
+    const [first] = this.#config.getGlobalGuards();
+    if (first === this) return;
+    new Logger('AuthentifyModule').warn(
+      `guardAllRoutes: ${first?.constructor.name} runs before the user is known, because it was added while the app ` +
+        'was being made; provide it as APP_GUARD, or with app.useGlobalGuards',
+    );
+  }
+
+  /** The guard as provided; in a test, what it was overridden with, as a provider or as a guard. */
+  private guardOf(type: Type<CanActivate>): CanActivate {
+    const own = [...this.#modules.values()].find(({ providers }) => providers.has(AllRoutesGuard));
+    const made = [own?.injectables.get(type), own?.providers.get(type)].filter((one) => one !== undefined);
+    if (!made.every((one) => one.isDependencyTreeStatic())) {
+      throw new AuthentifyConfigurationError(
+        'guardAllRoutes',
+        'needs options that are made once: what the factory of forRootAsync injects must not be request-scoped',
+      );
+    }
+    const guards = made.map(({ instance }) => instance as CanActivate);
+    return guards.find((guard) => guard.constructor !== type) ?? guards[0]!;
+  }
 }

@@ -4,19 +4,21 @@ import { AUTHENTIFY_OPTIONS } from '../../authentify.constants.js';
 import type { ResolvedOptions } from '../../options/resolved-options.js';
 import type { AuthType } from '../../tokens/auth-type.js';
 import { Challenge } from '../challenge.js';
-import { IS_OPTIONAL } from '../decorators/optional-auth.decorator.js';
-import { IS_PUBLIC } from '../decorators/public.decorator.js';
 import { unauthorized } from '../denials.js';
 import { credentialInHeader } from '../extractors/authorization-header.js';
 import { failureIn, requestOf } from '../request-context.js';
 import type { TransportRequest } from '../transport-request.js';
 import { CookieTokenStrategy } from '../strategies/cookie-token.strategy.js';
 import { HeaderTokenStrategy } from '../strategies/header-token.strategy.js';
+import { Authenticates, routeOf } from './route.js';
 import { runStrategy } from './run-strategy.js';
+import { assertRequirements } from './session-requirements.js';
 
 /**
  * Lets a request pass that presents a live session, in the `Authorization` header or else in a cookie, and sets
  * `request.user` and `request.auth`. Something bad is refused everywhere, nothing at all except under `@OptionalAuth()`.
+ * What the route asks of the session, by `@RequireContext` and its like, is decided at once, before anything of the app
+ * that stands later has run (R69).
  *
  * Extend it as you would extend Nest's `AuthGuard`: `getRequest` says what is authenticated, `handleRequest` what
  * becomes of the outcome.
@@ -24,6 +26,7 @@ import { runStrategy } from './run-strategy.js';
  * @throws UnauthorizedException (401, with challenge) without a good credential, ForbiddenException (403) for a
  * foreign site's use of a cookie, AuthentifyUnavailableError (503) when the database cannot answer.
  */
+@Authenticates()
 @Injectable()
 export class AuthentifyGuard implements CanActivate {
   @Inject() protected readonly reflector: Reflector;
@@ -33,7 +36,8 @@ export class AuthentifyGuard implements CanActivate {
   @Inject() private readonly challenge: Challenge;
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    if (this.isMarked(IS_PUBLIC, context)) return true;
+    const { access, requirements } = routeOf(context);
+    if (access === 'public') return true;
     const request = this.getRequest(context);
     this.challenge.expect(requestOf(context), this.challengedTransport);
     let presented = true;
@@ -42,11 +46,12 @@ export class AuthentifyGuard implements CanActivate {
       const { error, user, info } = await runStrategy(strategy, request);
       presented = error !== null || user !== null;
       request.user = this.handleRequest(error, user, info, context) ?? undefined;
-      return true;
     } catch (error) {
       this.challenge.accompany(error, context, presented);
       throw await failureIn(context, error);
     }
+    if (requirements.length > 0) await assertRequirements(context);
+    return true;
   }
 
   /** The request to authenticate. */
@@ -65,7 +70,7 @@ export class AuthentifyGuard implements CanActivate {
     context: ExecutionContext,
   ): TUser | null {
     if (error) throw error;
-    if (user === null && !this.isMarked(IS_OPTIONAL, context)) throw unauthorized();
+    if (user === null && routeOf(context).access === 'required') throw unauthorized();
     return user;
   }
 
@@ -77,11 +82,5 @@ export class AuthentifyGuard implements CanActivate {
   /** Which transport a client that was turned away is told of. */
   protected get challengedTransport(): AuthType {
     return 'header';
-  }
-
-  private isMarked(key: string, context: ExecutionContext): boolean {
-    return (
-      this.reflector.getAllAndOverride<boolean | undefined>(key, [context.getHandler(), context.getClass()]) ?? false
-    );
   }
 }

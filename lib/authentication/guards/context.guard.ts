@@ -1,22 +1,12 @@
-import { ForbiddenException, Injectable } from '@nestjs/common';
-import { type ContextPredicate, type ContextRequirement, holds, REQUIRED_CONTEXT } from './required-context.js';
-import { type RequestInSession, RequirementGuard } from './requirement.guard.js';
+import { Injectable } from '@nestjs/common';
+import { CONTEXT } from './required-context.js';
+import { RequirementGuard } from './requirement.guard.js';
 
-/** Enforces `@RequireContext`. */
+/**
+ * Enforces `@RequireContext` where no guard of this library does. The decorator brings it along, so that nobody needs to
+ * name it; unit specs can override it.
+ */
 @Injectable()
-export class ContextGuard extends RequirementGuard<ContextRequirement> {
-  protected readonly key = REQUIRED_CONTEXT;
-
-  /** @throws ForbiddenException for another context. */
-  protected async check(requirements: ContextRequirement[], request: RequestInSession): Promise<void> {
-    for (const requirement of requirements) {
-      if (!(await isMet(requirement, request))) throw new ForbiddenException();
-    }
-  }
-}
-
-async function isMet(required: ContextRequirement, request: RequestInSession): Promise<boolean> {
-  const context = request.auth.contextObj;
-  if (typeof required !== 'function') return holds(context, required);
-  return (required as ContextPredicate)(context, request);
+export class ContextGuard extends RequirementGuard {
+  protected readonly kind = CONTEXT;
 }

@@ -1,11 +1,10 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable, type Type } from '@nestjs/common';
 import { providerFor } from '../../authentify.registration.js';
 import { AuthentifyGuard } from './authentify.guard.js';
+import { Authenticates, authenticates } from './route.js';
 
 /** A guard that asks the guard of a named registration, wherever it is used. */
-export abstract class NamedGuard implements CanActivate {
-  /** The library's guard it stands for. */
-  static readonly of: Type<CanActivate>;
+abstract class NamedGuard implements CanActivate {
   protected abstract readonly guard: CanActivate;
 
   canActivate(context: ExecutionContext): ReturnType<CanActivate['canActivate']> {
@@ -25,8 +24,8 @@ export abstract class NamedGuard implements CanActivate {
 export function GuardFor(name: string, guard: Type<CanActivate> = AuthentifyGuard): Type<CanActivate> {
   @Injectable()
   class GuardOfRegistration extends NamedGuard {
-    static override readonly of = guard;
     @Inject(providerFor(name, guard)) protected readonly guard: CanActivate;
   }
+  if (authenticates(guard)) Authenticates()(GuardOfRegistration);
   return GuardOfRegistration;
 }

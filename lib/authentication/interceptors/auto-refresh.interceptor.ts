@@ -9,6 +9,8 @@ import { TokenSlider } from '../../tokens/token-slider.js';
 import { AuthHooks } from '../auth-hooks.js';
 import { Challenge } from '../challenge.js';
 import { unauthorized } from '../denials.js';
+import { routeOf } from '../guards/route.js';
+import { assertRequirements } from '../guards/session-requirements.js';
 import { type Authentication, RequestAuthenticator } from '../request-authenticator.js';
 import { requestOf, responseOf } from '../request-context.js';
 import { TokenCookies } from '../token-cookies.js';
@@ -43,8 +45,14 @@ export class AutoRefreshInterceptor implements NestInterceptor {
     const authentication = this.authenticator.authenticationOf(request);
     const deadlines = authentication?.token && this.slider.due(authentication.token);
     if (!deadlines) return next.handle();
+    return this.extend(context, authentication, deadlines).then(() => next.handle());
+  }
+
+  /** Behind a guard that is not the library's, what the route asks of the session may not be decided yet (R69). */
+  private async extend(context: ExecutionContext, authentication: Authentication, deadlines: Deadlines): Promise<void> {
+    if (routeOf(context).requirements.length > 0) await assertRequirements(context, { challenge: this.challenge });
     authentication.slide ??= this.slide(context, authentication, deadlines);
-    return authentication.slide.then(() => next.handle());
+    await authentication.slide;
   }
 
   private async slide(
