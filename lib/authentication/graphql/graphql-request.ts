@@ -1,6 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { UpgradeRequest, WsSocket } from '../sockets/socket.js';
 import { socketRequestOf } from '../sockets/socket-request.js';
+import { opensWebSocket } from '../sockets/websocket-handshake.js';
 import type { TransportRequest } from '../transport-request.js';
 
 /** A socket of subscriptions: what opened it, and what its client said in `connection_init`. */
@@ -20,8 +21,8 @@ interface GraphqlWsContext {
 interface GraphqlContext {
   req?: TransportRequest & GraphqlWsContext & { res?: unknown };
   res?: unknown;
-  /** Of Mercurius; for a subscription no more than a holder of its request. */
-  reply?: unknown;
+  /** Of Mercurius, whose driver for federations gives no `req`; for a subscription no more than a holder of its request. */
+  reply?: { request?: TransportRequest };
   /** Of Mercurius, for a subscription. The socket is there if the app put it there. */
   _connectionInit?: unknown;
   request?: UpgradeRequest;
@@ -38,8 +39,8 @@ export function graphqlRequestOf(context: ExecutionContext): TransportRequest {
   const graphql = contextOf(context);
   const connection = connectionOf(graphql);
   if (connection?.socket) return connectionRequestOf(connection.socket, connection);
-  const { req } = graphql;
-  if (!connection && req?.headers && req.headers.upgrade === undefined) return req;
+  const request = graphql.req ?? graphql.reply?.request;
+  if (!connection && request?.headers && !opensWebSocket(request)) return request;
   throw new Error(
     'nestjs-authentify: this GraphQL context does not hold the request, or not the socket of a subscription; nothing ' +
       'was authenticated. Leave req of the context as the server gives it; for subscriptions on Mercurius set ' +
@@ -57,8 +58,24 @@ export function graphqlResponseOf(context: ExecutionContext): unknown {
   return graphql.res ?? graphql.reply ?? graphql.req?.res;
 }
 
+/** What a resolver of a field is called with: its parent, its arguments, the context, and the info. */
+const INFO_OF_FIELDS = 3;
+
+/**
+ * The context stands before the info, wherever that is: a field's resolver gets it third, and one of a type
+ * (`__resolveType`) or of a reference (`__resolveReference`), which have no arguments, second. Nothing is looked for in
+ * parents, arguments and references themselves: what they hold may be the client's words.
+ */
 function contextOf(context: ExecutionContext): GraphqlContext {
-  return context.getArgByIndex<GraphqlContext | undefined>(2) ?? {};
+  const args = context.getArgs<unknown[]>();
+  const info = [INFO_OF_FIELDS, INFO_OF_FIELDS - 1].find((index) => isInfo(args[index])) ?? INFO_OF_FIELDS;
+  return (args[info - 1] as GraphqlContext | null | undefined) ?? {};
+}
+
+/** By a method and a type of the schema, which no JSON can hold. */
+function isInfo(arg: unknown): boolean {
+  const { schema, parentType } = (arg ?? {}) as { schema?: { getType?: unknown }; parentType?: object };
+  return typeof schema?.getType === 'function' && parentType !== undefined;
 }
 
 function connectionOf({ req, request, socket, ...mercurius }: GraphqlContext): Connection | undefined {
