@@ -1,6 +1,6 @@
 import { type CanActivate, type ExecutionContext, Injectable, UnsupportedMediaTypeException } from '@nestjs/common';
+import { crossSiteRefusal } from '../authentication/cross-site-check.js';
 import { isForeignWrite, isSafe } from '../authentication/csrf.js';
-import { crossSite } from '../authentication/denials.js';
 import { requestOf } from '../authentication/request-context.js';
 import type { TransportRequest } from '../authentication/transport-request.js';
 import { AdminRegistration } from './admin-registration.js';
@@ -21,10 +21,8 @@ export class AdminRequestGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const request = requestOf(context);
     if (isSafe(request)) return true;
-    if (isForeignWrite(request, this.registration.options.csrf || STRICT)) {
-      this.registration.events.reject('cross-site', undefined);
-      throw crossSite();
-    }
+    const { options, events } = this.registration;
+    if (isForeignWrite(request, options.csrf || STRICT)) throw crossSiteRefusal(request, events);
     if (!isJson(request)) throw new UnsupportedMediaTypeException('Send JSON: Content-Type: application/json');
     return true;
   }

@@ -1,13 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Credential } from '../authentication/credential.js';
-import { isForeignWrite } from '../authentication/csrf.js';
-import { crossSite } from '../authentication/denials.js';
+import { CrossSiteCheck } from '../authentication/cross-site-check.js';
 import { credentialInHeader } from '../authentication/extractors/authorization-header.js';
 import { credentialInCookies } from '../authentication/extractors/cookie-header.js';
 import { refreshCredential } from '../authentication/extractors/refresh-credential.js';
 import type { TransportRequest } from '../authentication/transport-request.js';
 import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
-import { AuthentifyEvents } from '../events/authentify-events.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 
 /** What a request presents to the routes that no guard authenticates: refresh and logout. */
@@ -15,7 +13,7 @@ import type { ResolvedOptions } from '../options/resolved-options.js';
 export class SessionCredentials {
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
-    private readonly events: AuthentifyEvents,
+    private readonly crossSite: CrossSiteCheck,
   ) {}
 
   /** The refresh token, of the body or else of the cookie. @throws ForbiddenException for a foreign site's use of the latter. */
@@ -39,8 +37,7 @@ export class SessionCredentials {
   }
 
   private ownSite(request: TransportRequest, credential: Credential | null): Credential | null {
-    if (credential?.authType !== 'cookie' || !isForeignWrite(request, this.options.csrf)) return credential;
-    this.events.reject('cross-site', 'cookie');
-    throw crossSite();
+    if (credential?.authType === 'cookie') this.crossSite.assertOwnSite(request, 'cookie');
+    return credential;
   }
 }

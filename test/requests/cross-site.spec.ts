@@ -175,6 +175,61 @@ describe.each(ADAPTERS)('cross-site requests on %s', (adapter) => {
   });
 });
 
+describe.each(ADAPTERS)('the debug log of cross-site requests on %s', (adapter) => {
+  const lines: string[] = [];
+  let t: TestApp;
+  let session: IssuedTokens;
+  beforeAll(async () => {
+    const silent = () => {};
+    const logger = { log: silent, warn: silent, error: silent, debug: (line: string) => lines.push(line) };
+    t = await startApp({ adapter, controllers: CONTROLLERS, logger, extras: { sessionRoutes: { path: 'auth' } } });
+    session = await t.tokens.generateCookieToken(await t.createUser());
+  });
+  afterAll(() => t.close());
+  const refused = async (headers: Record<string, string>, path = '/guarded/cookie', method = 'POST') => {
+    lines.length = 0;
+    const { accessToken, refreshToken } = session;
+    const cookies = { Cookie: `__Host-token=${accessToken}; __Host-refresh-token=${refreshToken}` };
+    expect((await send(t.url + path, { method, headers: { ...cookies, ...headers } })).status).toBe(403);
+    return lines.filter((line) => line.includes('cross-site'));
+  };
+
+  it.each(['/guarded/cookie', '/plain/cookie', '/auth/refresh', '/auth/logout'])(
+    'names both origins, and the option: %s',
+    async (path) => {
+      const headers = { Host: 'api.example.com', Origin: APP, 'Sec-Fetch-Site': 'same-site' };
+      expect(await refused(headers, path)).toEqual([
+        'Rejected: cross-site. The page\'s Origin is "https://app.example.com", its Sec-Fetch-Site "same-site", and the ' +
+          'Host it asked is "api.example.com". If the page is yours, add its origin to csrf.trustedOrigins, or let ' +
+          'your proxy keep Host',
+      ]);
+    },
+  );
+
+  it('says what is not there', async () => {
+    const [line] = await refused({ 'Sec-Fetch-Site': 'cross-site' });
+    expect(line).toContain('Origin is not given, its Sec-Fetch-Site "cross-site"');
+    const [ofSocket] = await refused({ Upgrade: 'websocket' }, '/guarded/cookie', 'GET');
+    expect(ofSocket).toContain('Origin is not given, its Sec-Fetch-Site not given');
+  });
+
+  it('R64: quotes what clients wrote, in plain characters and at no length', async () => {
+    const [line = ''] = await refused({ Origin: 'https://evil.example"\u009b31m\u00e9\t$&', Host: 'a"b' });
+    expect(line).toContain(String.raw`"https://evil.example\"\u009b31m\u00e9\t$&"`);
+    expect(line).toContain(String.raw`"a\"b"`);
+    const [long = ''] = await refused({
+      Origin: `https://${'x'.repeat(5000)}`,
+      'Sec-Fetch-Site': '\u009d'.repeat(500),
+    });
+    expect(long.length).toBeLessThan(2000);
+    expect(long).toMatch(/^[ -~…]+$/);
+  });
+
+  it('R63: holds no token', async () => {
+    for (const line of await refused(FROM_ELSEWHERE)) expect(line).not.toMatch(/af_[ar]t_/);
+  });
+});
+
 describe.each(ADAPTERS)('csrf options on %s', (adapter) => {
   const started = async (
     csrf: CsrfOptions | false,

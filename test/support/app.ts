@@ -33,6 +33,8 @@ export interface Setup<TToken extends AbstractAuthToken<User> = AbstractAuthToke
   dataSource?: Partial<DataSourceOptions> | ((own: DataSourceOptions) => Partial<DataSourceOptions>);
   /** Serves TLS with this key and certificate. */
   https?: { key: string; cert: string };
+  /** Speaks HTTP/2, which Fastify can. */
+  http2?: boolean;
   /** Another app whose data source this one uses too: a second node, with options of its own. */
   beside?: Pick<TestApp<TToken>, 'dataSource'>;
   /** What `main.ts` would do before the app listens. */
@@ -102,7 +104,10 @@ export async function startApp<TToken extends AbstractAuthToken<User> = Abstract
     app =
       setup.adapter === 'fastify'
         ? testing.createNestApplication<NestFastifyApplication>(
-            setup.https ? new FastifyAdapter({ https: setup.https }) : new FastifyAdapter(),
+            new FastifyAdapter({
+              ...(setup.https && { https: setup.https }),
+              ...(setup.http2 && { http2: true }),
+            } as object),
           )
         : testing.createNestApplication({ httpsOptions: setup.https });
     setup.configure?.(app);
