@@ -1,7 +1,7 @@
 import { ConfigurableModuleBuilder, type DynamicModule, type Provider, type Type } from '@nestjs/common';
 import { APP_INTERCEPTOR, ModulesContainer } from '@nestjs/core';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
-import { AllRoutesGuard } from './authentication/guards/all-routes.guard.js';
+import { AllRoutesGuard, OverridableGuard } from './authentication/guards/all-routes.guard.js';
 import { AutoRefreshInterceptor } from './authentication/interceptors/auto-refresh.interceptor.js';
 import { AUTH_DATA_SOURCE, AUTH_TOKEN_ENTITY, AUTHENTIFY_OPTIONS } from './authentify.constants.js';
 import { assertApart, UNNAMED } from './authentify.registration.js';
@@ -128,7 +128,7 @@ function tokenEntityOf({ userEntity, tokenEntity, name }: Extras): Type<Abstract
 
 function forAllRoutes(extras: Extras): Provider[] {
   const providers: Provider[] = [];
-  if (flag(extras, 'guardAllRoutes', false)) providers.push(AllRoutesGuard);
+  if (flag(extras, 'guardAllRoutes', false)) providers.push(AllRoutesGuard, OverridableGuard);
   if (flag(extras, 'autoRefresh', false)) {
     providers.push(AutoRefreshInterceptor, { provide: APP_INTERCEPTOR, useExisting: AutoRefreshInterceptor });
   }

@@ -13,14 +13,20 @@ import { AuthentifyGuard } from './authentify.guard.js';
 import { routeOf } from './route.js';
 
 /**
+ * Names the guard, which makes it an injectable of the module too: those are what `overrideGuard` of a testing module
+ * replaces. A class of its own, because who names a guard is request-scoped where that is.
+ */
+@UseGuards(AuthentifyGuard)
+@Injectable()
+export class OverridableGuard {}
+
+/**
  * The guard of `guardAllRoutes`. A route, or a controller, that names one of the library's guards is left to that one:
  * it may ask for another transport, or belong to another user type, and nobody could satisfy both.
  *
  * It registers itself as it is made. Nest adds what is provided as `APP_GUARD` later, when everything is made, in the
  * order of modules: a roles guard of the root module would run first and know no user.
  */
-// Naming the guard makes it an injectable of this module too: the ones that `overrideGuard` of a testing module replaces.
-@UseGuards(AuthentifyGuard)
 @Injectable()
 export class AllRoutesGuard implements CanActivate, OnModuleInit {
   // Private to the language too: `inspect` would follow Nest's container down to the app's own options (R63).
