@@ -17,6 +17,7 @@ export class UsersService implements OnApplicationBootstrap {
 
   async onApplicationBootstrap(): Promise<void> {
     for (const { email, password, plan } of DEMO_USERS) {
+      if (await this.users.existsBy({ email })) continue;
       await this.users.insert({ email, plan, passwordHash: await hash(password, COST) });
     }
   }

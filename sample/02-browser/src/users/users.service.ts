@@ -17,7 +17,9 @@ export class UsersService implements OnModuleInit {
   async onModuleInit(): Promise<void> {
     this.nobodysHash = await hash('nobody', ROUNDS);
     for (const name of ['demo', 'other']) {
-      await this.users.insert({ email: `${name}@example.com`, passwordHash: await hash(`${name}-password`, ROUNDS) });
+      const email = `${name}@example.com`;
+      if (await this.users.existsBy({ email })) continue;
+      await this.users.insert({ email, passwordHash: await hash(`${name}-password`, ROUNDS) });
     }
   }
 

@@ -35,11 +35,12 @@ export async function login<TAccount extends Account>(
   return { expiresAt: issued.token.expiresAt };
 }
 
-/** An account to play with. */
+/** An account to play with, unless it is there from an earlier start. */
 export async function addAccount<TAccount extends Account>(
   accounts: Repository<TAccount>,
   name: string,
 ): Promise<void> {
-  const account = { email: `${name}@example.com`, passwordHash: await hash(`${name}-password`, COST) };
-  await accounts.insert(account as never);
+  const email = `${name}@example.com`;
+  if (await accounts.existsBy({ email } as FindOptionsWhere<TAccount>)) return;
+  await accounts.insert({ email, passwordHash: await hash(`${name}-password`, COST) } as never);
 }
