@@ -7,6 +7,10 @@ import { isGenerated, pages, read, ROOT } from './markdown.mjs';
 
 const SITE = join(ROOT, 'docs/.vitepress/dist');
 const problems = [];
+/** Where npm's page of the package leads: README.md stands there without the files beside it. */
+const { repository } = JSON.parse(read('package.json'));
+const HOST = repository.url.replace(/^git\+|\.git$/g, '');
+const RAW = HOST.replace('https://github.com', 'https://raw.githubusercontent.com');
 const counts = { 'in the site': 0, 'in Markdown files': 0, 'of other sites, not asked': 0 };
 
 // --- The site as built
@@ -79,10 +83,15 @@ for (const path of pages()) {
   // The generated reference was looked at as part of the site.
   if (isGenerated(path)) continue;
   for (const [, href] of withoutCode(read(path)).matchAll(/\]\(<?([^)>\s]+)>?\)/g)) {
-    if (/^(https?:|mailto:)/.test(href)) counts['of other sites, not asked'] += 1;
+    const own = [`${HOST}/blob/main/`, `${HOST}/tree/main/`, `${RAW}/main/`].find((start) => href.startsWith(start));
+    if (own) {
+      counts['in Markdown files'] += 1;
+      checkFileLink('README.md', href.slice(own.length));
+    } else if (/^(https?:|mailto:)/.test(href)) counts['of other sites, not asked'] += 1;
     else {
       counts['in Markdown files'] += 1;
       checkFileLink(path, href);
+      if (path === 'README.md' && !href.startsWith('#')) problems.push(`${path}: ${href} leads nowhere from npm`);
     }
   }
 }

@@ -43,14 +43,20 @@ async function importFile(file: string): Promise<Record<string, unknown>> {
   try {
     return (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
   } catch (error) {
-    throw new UsageError(`${file} cannot be loaded: ${reasonOf(error)}`, { cause: error });
+    throw new UsageError(`${file} cannot be loaded: ${reasonOf(file, error)}`, { cause: error });
   }
 }
 
-/** Node's own words; those of the app's code might hold what it was configured with. */
-function reasonOf(error: unknown): string {
+/** What Node says of a file that it cannot load. Its other errors may quote values of the app's. */
+const LOADING =
+  /^(?:MODULE_NOT_FOUND|ERR_(?:MODULE_NOT_FOUND|UNKNOWN_FILE_EXTENSION|UNKNOWN_MODULE_FORMAT|REQUIRE_\w+|\w+_TYPESCRIPT_SYNTAX|UNSUPPORTED_\w+|PACKAGE_\w+|INVALID_(?:MODULE_SPECIFIER|PACKAGE_\w+)))$/;
+
+/** Node's own words, and what to do; the words of the app's code might hold what it was configured with. */
+function reasonOf(file: string, error: unknown): string {
   const { name, message, code } = error as Error & { code?: unknown };
-  const isNodes =
-    error instanceof SyntaxError || (typeof code === 'string' && /^(?:ERR_)?MODULE_NOT_FOUND$/.test(code));
-  return isNodes ? message : `it throws ${name}`;
+  const isNodes = error instanceof SyntaxError || (typeof code === 'string' && LOADING.test(code));
+  const reason = isNodes ? message : `it throws ${name}`;
+  return /\.[cm]?tsx?$/.test(file)
+    ? `${reason}. Compile your app and name the JavaScript file, such as dist/data-source.js`
+    : reason;
 }

@@ -72,6 +72,20 @@ describe('the command line', () => {
     90_000,
   );
 
+  itOnce.each([
+    [
+      'TypeScript',
+      'source.ts',
+      'enum One { Two }; export default One;',
+      /: (?!it throws).+\. Compile .*dist\/data-source\.js/,
+    ],
+    ['a folder as a module', 'folder.mjs', "import './';", /irectory/],
+  ])('says why Node cannot load %s', async (_, name, content, reason) => {
+    const { code, stderr } = await cli.raw(['prune', '--data-source', await file(name, content), '--default-options']);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(reason);
+  });
+
   itOnce('does not repeat what a failing file of the app says, which may hold a secret', async () => {
     const failing = await file('failing.mjs', `throw new Error('cannot reach postgres://app:${PASSWORD}@db');`);
     const { code, stderr } = await cli.raw(['prune', '--data-source', failing, '--default-options']);

@@ -13,7 +13,7 @@ const OWNER = 'authentify:owner';
  * ```ts
  * @Entity('auth_tokens')
  * export class AuthToken extends AbstractAuthToken<User> {
- *   @TokenOwner(() => User) user!: User;
+ *   @TokenOwner(() => User) user!: Relation<User>;
  * }
  * ```
  * @throws AuthentifyConfigurationError on a property with another name than `user`.
