@@ -81,12 +81,12 @@ async function install(folder, manager, tarball) {
     for (const one of Object.keys(list)) if (NOT_NEEDED.test(one)) delete list[one];
   }
   writeJson(join(folder, 'package.json'), manifest);
-  const packages = blocks(START)
-    .filter(([, language]) => language === 'sh')
-    .flatMap(([, , code]) => [...code.matchAll(/^npm i (.+)$/gm)])
-    .flatMap(([, list]) => list.split(' '))
+  const [major] = /\d+/.exec(manifest.dependencies['@nestjs/core']);
+  const commands = readFileSync(START, 'utf8').matchAll(/^npm i (.+)$/gm);
+  const packages = Array.from(commands, ([, list]) => list.split(' '))
+    .flat()
     .map((one) => (one === 'nestjs-authentify' ? `file:${tarball}` : one))
-    .map((one) => (one.startsWith('@nestjs/') ? `${one}@${manifest.dependencies['@nestjs/core']}` : one));
+    .map((one) => (one.startsWith('@nestjs/') ? `${one}@${major}` : one));
   if (manager === 'npm') await run(folder, 'npm', 'install', ...packages);
   else await run(folder, 'npx', '--yes', 'pnpm', 'add', '--ignore-scripts', ...packages);
 }

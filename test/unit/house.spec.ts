@@ -24,13 +24,13 @@ function lint(room: string, code: string): string {
 
 /** What keeps a file from running as CommonJS: syntax of ES modules alone, and names that compiled code needs itself. */
 function obstaclesIn(code: string): string[] {
-  const needed = ['exports', 'require', '__filename', '__dirname'];
+  const needed = new Set(['exports', 'require', '__filename', '__dirname']);
   const obstacles: string[] = [];
   const visit = (node: ts.Node, isTop: boolean): void => {
     if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword) obstacles.push('import.meta');
     if (ts.isAwaitExpression(node) && isTop) obstacles.push('await outside functions');
     const isDeclared = ts.isVariableDeclaration(node) || ts.isParameter(node) || ts.isBindingElement(node);
-    if (isDeclared && ts.isIdentifier(node.name) && needed.includes(node.name.text))
+    if (isDeclared && ts.isIdentifier(node.name) && needed.has(node.name.text))
       obstacles.push(`a local named ${node.name.text}`);
     ts.forEachChild(node, (child) => visit(child, isTop && !ts.isFunctionLike(node)));
   };
