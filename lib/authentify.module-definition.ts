@@ -8,7 +8,7 @@ import { assertApart, UNNAMED } from './authentify.registration.js';
 import { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';
 import type { AuthentifyExtras, AuthentifyOptions } from './options/authentify-options.interface.js';
 import { resolveOptions } from './options/resolve-options.js';
-import { sessionControllers } from './session-routes/session-controllers.js';
+import { SESSION_CONTROLLERS, sessionControllers } from './session-routes/session-controllers.js';
 import { AbstractAuthToken } from './tokens/entities/abstract-auth-token.js';
 import { authTokenEntity } from './tokens/entities/auth-token-entity.js';
 import { ownerOf } from './tokens/entities/token-owner.decorator.js';
@@ -55,6 +55,7 @@ export const ConfigurableAuthentifyModule = ConfigurableModuleClass as {
 function defineModule(definition: DynamicModule, extras: Extras): DynamicModule {
   const tokenEntity = tokenEntityOf(extras);
   const dataSource = dataSourceOf(extras);
+  const controllers = sessionControllers(extras.sessionRoutes);
   return {
     ...definition,
     global: flag(extras, 'isGlobal', true),
@@ -73,9 +74,10 @@ function defineModule(definition: DynamicModule, extras: Extras): DynamicModule 
         useFactory: (modules: ModulesContainer) => assertApart(modules, AllRoutesGuard),
         inject: [ModulesContainer],
       },
+      { provide: SESSION_CONTROLLERS, useValue: controllers },
       ...forAllRoutes(extras),
     ],
-    controllers: sessionControllers(extras.sessionRoutes),
+    controllers,
   };
 }
 

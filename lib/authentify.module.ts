@@ -1,4 +1,13 @@
-import { type DynamicModule, Inject, Logger, Module, type OnModuleInit } from '@nestjs/common';
+import {
+  type DynamicModule,
+  Inject,
+  Logger,
+  type MiddlewareConsumer,
+  Module,
+  type NestModule,
+  type OnModuleInit,
+  type Type,
+} from '@nestjs/common';
 import { AuthHooks } from './authentication/auth-hooks.js';
 
 import { Challenge } from './authentication/challenge.js';
@@ -28,13 +37,17 @@ import type {
   WithUserEntity,
 } from './options/authentify-options.interface.js';
 import type { ResolvedOptions } from './options/resolved-options.js';
+import { sortBody } from './session-routes/request-body.js';
+import { SESSION_CONTROLLERS } from './session-routes/session-controllers.js';
 import { SessionCredentials } from './session-routes/session-credentials.js';
+import type { SessionRoutes } from './session-routes/session-routes.js';
 import type { AbstractAuthToken, AnyAuthToken } from './tokens/entities/abstract-auth-token.js';
 import { TokenDirectory } from './tokens/administration/token-directory.js';
 import { TokenEditor } from './tokens/administration/token-editor.js';
 import { UserDirectory } from './tokens/administration/user-directory.js';
 import { PresentedTokens } from './tokens/presented-tokens.js';
 import { pruneJobProvider } from './tokens/prune-job.js';
+import { SessionFinder } from './tokens/session-finder.js';
 import { SessionWatcher } from './tokens/session-watcher.js';
 import { TokenIssuer } from './tokens/token-issuer.js';
 import { TokenLookup } from './tokens/token-lookup.js';
@@ -99,6 +112,7 @@ const OFFERED = [AUTHENTIFY_OPTIONS, ...PUBLIC_PROVIDERS];
     pruneJobProvider,
     ResponseHeaders,
     SessionCredentials,
+    SessionFinder,
     TokenIssuer,
     TokenLookup,
     TokenPairFactory,
@@ -108,11 +122,12 @@ const OFFERED = [AUTHENTIFY_OPTIONS, ...PUBLIC_PROVIDERS];
     TokenVerifier,
   ],
 })
-export class AuthentifyModule extends ConfigurableAuthentifyModule implements OnModuleInit {
+export class AuthentifyModule extends ConfigurableAuthentifyModule implements NestModule, OnModuleInit {
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
     private readonly table: TokenTable,
     private readonly lookup: TokenLookup,
+    @Inject(SESSION_CONTROLLERS) private readonly sessionControllers: Type<SessionRoutes>[],
   ) {
     super();
   }
@@ -158,6 +173,11 @@ export class AuthentifyModule extends ConfigurableAuthentifyModule implements On
       throw new AuthentifyConfigurationError('forRootAsync', `needs one of ${SOURCES.join(', ')}`);
     }
     return offer(super.forRootAsync(options), nameOf(options), OFFERED);
+  }
+
+  /** @internal */
+  configure(consumer: MiddlewareConsumer): void {
+    if (this.sessionControllers.length > 0) consumer.apply(sortBody).forRoutes(...this.sessionControllers);
   }
 
   /** Checks at boot what only the data source can tell. */

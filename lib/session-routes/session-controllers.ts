@@ -3,6 +3,9 @@ import { AuthentifyConfigurationError } from '../errors/authentify-configuration
 import type { SessionRoutesOptions } from '../options/authentify-options.interface.js';
 import { SessionRoutes } from './session-routes.js';
 
+/** Injects the controllers of a registration's session routes: one or none. */
+export const SESSION_CONTROLLERS = Symbol('SESSION_CONTROLLERS');
+
 /** Segments of unreserved characters (RFC 3986 §2.3): no parameters, no wildcards. */
 const PATH = /^\/?[\w.~-]+(\/[\w.~-]+)*$/;
 

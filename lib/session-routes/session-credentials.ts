@@ -1,43 +1,78 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { BadRequestException, type HttpException, Inject, Injectable } from '@nestjs/common';
 import type { Credential } from '../authentication/credential.js';
 import { CrossSiteCheck } from '../authentication/cross-site-check.js';
 import { credentialInHeader } from '../authentication/extractors/authorization-header.js';
 import { credentialInCookies } from '../authentication/extractors/cookie-header.js';
-import { refreshCredential } from '../authentication/extractors/refresh-credential.js';
 import type { TransportRequest } from '../authentication/transport-request.js';
 import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
+import { PresentedTokens } from '../tokens/presented-tokens.js';
+import { statedToken } from './stated-token.js';
 
-/** What a request presents to the routes that no guard authenticates: refresh and logout. */
+/** What a request to log out presents. */
+export interface PresentedSession {
+  /** Every token of it, of either kind. */
+  credentials: Credential[];
+  /** What to answer where none of them names a session, because the body may have meant one. */
+  problem?: HttpException;
+}
+
+/**
+ * What a request presents to the routes that no guard authenticates: refresh and logout. As with access tokens, what a
+ * client states, in the header or the body, decides, and cookies that its browser adds are not tried.
+ */
 @Injectable()
 export class SessionCredentials {
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
     private readonly crossSite: CrossSiteCheck,
+    private readonly presented: PresentedTokens,
   ) {}
 
-  /** The refresh token, of the body or else of the cookie. @throws ForbiddenException for a foreign site's use of the latter. */
+  /**
+   * The refresh token: of the body, the header, or else the cookie. Anything else in the header is passed over where
+   * one of the others is there, because clients go on sending the access token that has run out.
+   *
+   * @throws HttpException for a body that cannot be read, ForbiddenException for a foreign site's use of the cookie.
+   */
   refreshOf(request: TransportRequest): Credential | null {
-    return this.ownSite(request, refreshCredential(request, this.options.refreshCookieName));
+    const { token, unread } = statedToken(request);
+    if (unread) throw unread;
+    const header = this.headerOf(request);
+    const inHeader = header && this.presented.refresh(header.rawToken) ? header : null;
+    if (token !== undefined) {
+      if (inHeader && inHeader.rawToken !== token) {
+        throw new BadRequestException('The refresh tokens in the header and in the body differ; send one of them');
+      }
+      return { authType: 'header', rawToken: token };
+    }
+    return inHeader ?? this.cookiesOf(request, [this.options.refreshCookieName])[0] ?? header;
   }
 
   /**
-   * Both tokens of the session a request presents: what it states, in the header and the body, or else its cookies.
+   * All tokens of the session a request presents: those in header and body, or else its cookies.
    *
-   * @throws ForbiddenException for a foreign site's use of cookies.
+   * @throws ForbiddenException for a foreign site's use of cookies, BadRequestException for a token that is no string.
    */
-  sessionOf(request: TransportRequest): { access: Credential | null; refresh: Credential | null } {
-    const { authHeaderPrefixes, authCookieNames, refreshCookieName } = this.options;
-    const header = credentialInHeader(request, authHeaderPrefixes);
-    const refresh = refreshCredential(request, refreshCookieName);
-    if (refresh?.authType === 'header') return { access: header, refresh };
-    if (header) return { access: header, refresh: null };
-    const access = this.ownSite(request, credentialInCookies(request, authCookieNames));
-    return { access, refresh: this.ownSite(request, refresh) };
+  sessionOf(request: TransportRequest): PresentedSession {
+    const { authCookieNames, refreshCookieName } = this.options;
+    const { token, unread, isStrange } = statedToken(request);
+    const header = this.headerOf(request);
+    const credentials = header ? [header] : [];
+    if (token !== undefined) credentials.push({ authType: 'header', rawToken: token });
+    if (credentials.length === 0) credentials.push(...this.cookiesOf(request, [...authCookieNames, refreshCookieName]));
+    if (unread) return { credentials, problem: unread };
+    if (isStrange) return { credentials, problem: new BadRequestException('The body names no session: refreshToken') };
+    return { credentials };
   }
 
-  private ownSite(request: TransportRequest, credential: Credential | null): Credential | null {
-    if (credential?.authType === 'cookie') this.crossSite.assertOwnSite(request, 'cookie');
-    return credential;
+  private headerOf(request: TransportRequest): Credential | null {
+    return credentialInHeader(request, this.options.authHeaderPrefixes);
+  }
+
+  private cookiesOf(request: TransportRequest, names: readonly (string | null)[]): Credential[] {
+    const credentials = names.flatMap((name) => (name === null ? [] : (credentialInCookies(request, [name]) ?? [])));
+    if (credentials.length > 0) this.crossSite.assertOwnSite(request, 'cookie');
+    return credentials;
   }
 }

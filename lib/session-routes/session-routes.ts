@@ -1,16 +1,15 @@
-import { Delete, Get, HttpCode, Post, UnsupportedMediaTypeException, UseFilters, UseGuards } from '@nestjs/common';
+import { Delete, Get, HttpCode, Post, UseFilters, UseGuards } from '@nestjs/common';
 import { Challenge } from '../authentication/challenge.js';
 import type { Credential } from '../authentication/credential.js';
 import { Public } from '../authentication/decorators/public.decorator.js';
 import { unauthorized } from '../authentication/denials.js';
-import { isJson } from '../authentication/extractors/refresh-credential.js';
 import { AnsweredFilter, AnswerGuard } from '../authentication/guards/answer.guard.js';
 import { AuthentifyGuard } from '../authentication/guards/authentify.guard.js';
 import { RequestAuthenticator } from '../authentication/request-authenticator.js';
 import type { AuthenticatedRequest, TransportRequest } from '../authentication/transport-request.js';
 import { TokenCookies } from '../authentication/token-cookies.js';
 import type { AbstractAuthToken } from '../tokens/entities/abstract-auth-token.js';
-import type { IssuedTokens } from '../tokens/issued-tokens.js';
+import { SessionFinder } from '../tokens/session-finder.js';
 import { TokenService } from '../tokens/token.service.js';
 import { NoStoreGuard } from './no-store.guard.js';
 import { SessionCredentials } from './session-credentials.js';
@@ -31,23 +30,22 @@ type SessionRequest = TransportRequest & Pick<AuthenticatedRequest, 'auth'>;
 export abstract class SessionRoutes {
   constructor(
     private readonly tokens: TokenService,
+    private readonly sessions: SessionFinder,
     private readonly credentials: SessionCredentials,
     private readonly cookies: TokenCookies,
     private readonly authenticator: RequestAuthenticator,
     private readonly challenge: Challenge,
   ) {}
 
-  /** The next pair for a refresh token, in the JSON body or else in its cookie. A failure leaves the cookies (R40). */
+  /** The next pair for a refresh token, in the JSON body, the header or else its cookie. A failure leaves the cookies (R40). */
   @Post('refresh')
   @Public()
   @UseGuards(AnswerGuard)
   @HttpCode(200)
   async refresh(request: TransportRequest, response: unknown): Promise<RefreshAnswer> {
-    if (request.headers['content-type'] !== undefined && !isJson(request)) {
-      throw new UnsupportedMediaTypeException('Send the refresh token as application/json, or in its cookie');
-    }
     const credential = this.credentials.refreshOf(request);
-    const issued = await this.next(credential);
+    const issued =
+      credential && (await this.tokens.refreshToken(credential.rawToken, { authType: credential.authType }));
     if (!credential || !issued) throw this.refused(request, response, credential);
     if (credential.authType === 'header') return issued.toJSON();
     this.cookies.set(response, issued);
@@ -55,16 +53,22 @@ export abstract class SessionRoutes {
     return { expiresAt, refreshUntil };
   }
 
-  /** Ends the session that either of its tokens presents. One that has ended already is no failure (RFC 7009 §2.2). */
+  /**
+   * Ends the session that a token names, of either kind and also when its time is over; where several name several, all
+   * of them. One that has ended already, or that no token can name any more, is no failure (RFC 7009 §2.2). Where the
+   * body may have named one and could not be read, nothing is pretended (R74).
+   */
   @Post('logout')
   @Public()
   @UseGuards(AnswerGuard)
   @HttpCode(204)
   async logout(request: TransportRequest, response: unknown): Promise<void> {
-    const { access, refresh } = this.credentials.sessionOf(request);
-    const token = await this.sessionOf(access, refresh);
-    if (token) await this.tokens.revokeToken(token);
-    if ((access ?? refresh)?.authType === 'cookie') this.cookies.clear(response);
+    const { credentials, problem } = this.credentials.sessionOf(request);
+    const isCookie = credentials.some(({ authType }) => authType === 'cookie');
+    const sessions = await this.sessionsOf(credentials);
+    for (const session of sessions) await this.tokens.revokeToken(session);
+    if (problem && sessions.length === 0 && !isCookie) throw problem;
+    if (isCookie) this.cookies.clear(response);
   }
 
   /** Ends all sessions of the user, this one too. */
@@ -101,15 +105,14 @@ export abstract class SessionRoutes {
     await this.tokens.revokeUserToken(auth.userId, params?.id ?? '');
   }
 
-  /** A refresh token whose access token has run out still names its session: it is rotated a last time, then ended. */
-  private async sessionOf(access: Credential | null, refresh: Credential | null): Promise<AbstractAuthToken | null> {
-    const token = access && (await this.tokens.verifyToken(access.rawToken, access.authType));
-    return token ?? (await this.next(refresh))?.token ?? null;
-  }
-
-  private next(refresh: Credential | null): Promise<IssuedTokens | null> {
-    if (!refresh) return Promise.resolve(null);
-    return this.tokens.refreshToken(refresh.rawToken, { authType: refresh.authType });
+  /** Each once: an access and a refresh token are mostly of the same. */
+  private async sessionsOf(credentials: readonly Credential[]): Promise<AbstractAuthToken[]> {
+    const found = new Map<string, AbstractAuthToken>();
+    for (const { rawToken, authType } of credentials) {
+      const session = await this.sessions.byToken(rawToken, authType);
+      if (session) found.set(session.id, session);
+    }
+    return [...found.values()];
   }
 
   private refused(request: TransportRequest, response: unknown, credential: Credential | null): Error {

@@ -129,7 +129,7 @@ describe.each(ADAPTERS)('session routes on %s', (adapter) => {
       }
     });
 
-    it.each([1, null, true, {}, [], ['af_rt_x']])(
+    it.each([1, true, {}, [], ['af_rt_x']])(
       'R14: a refreshToken %j in the body is a 400 without SQL',
       async (value) => {
         const cookie = await open('cookie');
@@ -329,7 +329,6 @@ describe.each(ADAPTERS)('session routes on %s', (adapter) => {
         const [method = '', name = ''] = path.split(' ');
         expect((await routes.call(method, name, { headers: wrong })).status).toBe(401);
       }
-      expect((await routes.call('POST', 'logout', { headers: wrong })).status).toBe(204);
       expect(await isLive(session)).toBe(true);
     });
   });
@@ -350,14 +349,6 @@ describe.each(ADAPTERS)('session routes on %s', (adapter) => {
       expect([answer.status, answer.cookies]).toEqual([204, []]);
     });
     expect(statements).toEqual([]);
-  });
-
-  it('R11: logout reads no form', async () => {
-    const { refreshToken, token } = await open('header');
-    const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
-    const answer = await routes.call('POST', 'logout', { headers, body: `refreshToken=${refreshToken}` });
-    expect(answer.status).toBe(204);
-    expect((await t.tokens.listUserTokens(user)).map(({ id }) => id)).toEqual([token.id]);
   });
 
   it('a plain HTML form of this site can log out', async () => {
