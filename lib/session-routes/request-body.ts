@@ -20,14 +20,13 @@ const FRAMING = ['content-type', 'content-length', 'transfer-encoding'];
  * routes do not read. A client may state a type and send nothing, as axios and `curl -d ''` do, and a body beside a
  * good credential is no obstacle; Fastify would answer 400 or 415 before any guard. On Express the parser ran before.
  */
-export function sortBody(request: ArrivingRequest, _response: unknown, next: () => void): void {
-  if (isSafe(request)) return next();
-  void hasContent(request).then((content) => {
-    const kind = kindOf(request, content);
+export async function sortBody(request: ArrivingRequest, _response: unknown, next: () => void): Promise<void> {
+  if (!isSafe(request)) {
+    const kind = kindOf(request, await hasContent(request));
     known.set(request, kind);
     if (kind !== 'json') for (const name of FRAMING) delete request.headers[name];
-    next();
-  });
+  }
+  next();
 }
 
 /** What {@link sortBody} found; by the headers alone where a path's spelling led past it. */

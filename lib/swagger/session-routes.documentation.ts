@@ -48,7 +48,8 @@ describe(SessionView, {
 });
 
 const REFRESH_BODY = ApiBody({ type: RefreshBody, required: false });
-const BAD_FIELD = ApiBadRequestResponse({ description: 'refreshToken is no string.' });
+const BAD_FIELD = ApiBadRequestResponse({ description: 'refreshToken is not a string.' });
+const NOT_JSON = ApiUnsupportedMediaTypeResponse({ description: 'The body is not JSON.' });
 
 document('refresh', [
   ApiOperation({
@@ -63,19 +64,21 @@ document('refresh', [
   BAD_FIELD,
   Refused(),
   OwnSiteOnly(),
-  ApiUnsupportedMediaTypeResponse({ description: 'A body that is no JSON.' }),
+  NOT_JSON,
 ]);
 document('logout', [
   ApiOperation({
     summary: 'End this session',
     description:
-      'Takes the access token, or the refresh token as JSON or in its cookie. The same answer for any of them that is no good.',
+      'Takes the access token, also one that has run out, or the refresh token: as JSON, in the header or in its cookie. ' +
+      'The same answer for a token that names no session any more.',
   }),
   NO_ACCESS_TOKEN_NEEDED,
   REFRESH_BODY,
   ApiNoContentResponse({ description: 'The session has ended, now or before.' }),
   BAD_FIELD,
   OwnSiteOnly(),
+  NOT_JSON,
 ]);
 document('logoutAll', [
   ApiOperation({ summary: 'End all sessions of the user' }),

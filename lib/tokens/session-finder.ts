@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import type { AuthType } from './auth-type.js';
 import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
-import { PresentedTokens } from './presented-tokens.js';
+import { type PresentedRefreshToken, PresentedTokens } from './presented-tokens.js';
 import { TokenLookup } from './token-lookup.js';
 
 /**
@@ -31,8 +31,8 @@ export class SessionFinder<TToken extends AnyAuthToken = AbstractAuthToken> {
     return token;
   }
 
-  private async byFamily({ familyDigests, keyOf }: NonNullable<ReturnType<PresentedTokens['refresh']>>) {
-    const stored = await this.lookup.byFamily(familyDigests);
-    return stored && keyOf(stored.digests.refreshFamilyHash ?? '') !== undefined ? stored.token : null;
+  private async byFamily(refresh: PresentedRefreshToken): Promise<TToken | null> {
+    const stored = await this.lookup.byFamily(refresh.familyDigests);
+    return stored && refresh.keyOf(stored.digests.refreshFamilyHash ?? '') !== undefined ? stored.token : null;
   }
 }
