@@ -33,13 +33,10 @@ export interface Setup<TToken extends AbstractAuthToken<User> = AbstractAuthToke
   dataSource?: Partial<DataSourceOptions> | ((own: DataSourceOptions) => Partial<DataSourceOptions>);
   /** Serves TLS with this key and certificate. */
   https?: { key: string; cert: string };
-<<<<<<< HEAD
   /** Speaks HTTP/2, which Fastify can. */
   http2?: boolean;
-=======
   /** `false` leaves bodies unparsed, as apps do whose libraries read them themselves. */
   bodyParser?: false;
->>>>>>> 991d8e2 (feat: logout tells the truth, and an empty body is none, on Express and Fastify alike)
   /** Another app whose data source this one uses too: a second node, with options of its own. */
   beside?: Pick<TestApp<TToken>, 'dataSource'>;
   /** What `main.ts` would do before the app listens. */
@@ -109,15 +106,11 @@ export async function startApp<TToken extends AbstractAuthToken<User> = Abstract
     app =
       setup.adapter === 'fastify'
         ? testing.createNestApplication<NestFastifyApplication>(
-<<<<<<< HEAD
             new FastifyAdapter({
               ...(setup.https && { https: setup.https }),
               ...(setup.http2 && { http2: true }),
             } as object),
-=======
-            setup.https ? new FastifyAdapter({ https: setup.https }) : new FastifyAdapter(),
             { bodyParser: setup.bodyParser },
->>>>>>> 991d8e2 (feat: logout tells the truth, and an empty body is none, on Express and Fastify alike)
           )
         : testing.createNestApplication({ httpsOptions: setup.https, bodyParser: setup.bodyParser });
     setup.configure?.(app);
