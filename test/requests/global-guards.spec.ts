@@ -19,6 +19,7 @@ import {
   AuthentifyModule,
   authTokenEntity,
   ContextGuard,
+  CurrentUser,
   GuardFor,
   HeaderAuthGuard,
   RequireContext,
@@ -62,6 +63,32 @@ class RolesModule {}
 class TenantModule {}
 
 class NamedGuard extends GuardFor('default') {}
+
+/** The recipe of docs/guide/protect-routes.md. */
+@Injectable()
+class SessionOrApiKeyGuard extends AuthentifyGuard {
+  override async canActivate(context: ExecutionContext): Promise<boolean> {
+    const request = this.getRequest(context);
+    if (request.headers['x-api-key'] !== 'key') return super.canActivate(context);
+    request.user = { id: 0 };
+    return true;
+  }
+}
+
+@Controller('reports')
+@UseGuards(SessionOrApiKeyGuard)
+class ReportsController {
+  @Get()
+  list(@CurrentUser('id') id: number): object {
+    return { service: id === 0 };
+  }
+
+  @Get('premium')
+  @RequireContext({ plan: 'premium' })
+  premium(): object {
+    return {};
+  }
+}
 
 @Controller()
 class RoutesController {
@@ -115,6 +142,28 @@ describe.each(ADAPTERS)('R69: guardAllRoutes among other global guards on %s', (
     expect((await send(`${t.url}/bare`)).status).toBe(401);
     expect((await send(`${t.url}/premium`, { headers: bearer('bad') })).status).toBe(401);
     expect(seen).toEqual([]);
+  });
+});
+
+describe.each(ADAPTERS)('a session or an API key on %s', (adapter) => {
+  it('lets a route be guarded by a guard that extends ours, also with guardAllRoutes', async () => {
+    const controllers = [RoutesController, ReportsController];
+    const t = await startApp({ adapter, controllers, extras: { guardAllRoutes: true } });
+    try {
+      const session = await premium(t);
+      const key = { 'X-Api-Key': 'key' };
+      const get = (path: string, headers: Record<string, string> = {}) => send(t.url + path, { headers });
+      expect((await get('/reports', key)).json).toEqual({ service: true });
+      expect((await get('/reports', session)).json).toEqual({ service: false });
+      for (const headers of [{}, { 'X-Api-Key': 'other' }, bearer('bad')]) {
+        expect((await get('/reports', headers)).status).toBe(401);
+      }
+      expect((await get('/reports/premium', session)).status).toBe(200);
+      expect((await get('/reports/premium', key)).status).toBe(401);
+      expect((await get('/bare', key)).status).toBe(401);
+    } finally {
+      await t.close();
+    }
   });
 });
 

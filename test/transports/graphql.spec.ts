@@ -60,6 +60,28 @@ class AccountResolver {
   }
 }
 
+let asked: string[] = [];
+
+@Resolver(() => Account)
+@Public()
+class CountingResolver {
+  @Query(() => [Account])
+  @UseGuards(AuthentifyGuard)
+  accounts(): Account[] {
+    return [{ id: 1 }, { id: 2 }, { id: 3 }];
+  }
+
+  @ResolveField(() => Int)
+  @RequireContext<{ device?: string }>(({ device }) => {
+    asked.push('balance');
+    return device === 'phone';
+  })
+  balance(): number {
+    asked.push('resolved');
+    return 1;
+  }
+}
+
 @Resolver()
 class RequirementsResolver {
   @Query(() => Boolean)
@@ -125,6 +147,25 @@ describe.each(SERVER_NAMES)('resolvers of %s', (server: Server) => {
       cookie: await t.tokens.generateCookieToken(user),
     };
   };
+
+  it.each([['guards'], ['guards', 'interceptors']])(
+    'R69: a predicate of a field is asked once for all objects of a request (%s %s)',
+    async (...fieldResolverEnhancers) => {
+      await start([CountingResolver], { driver: { fieldResolverEnhancers } });
+      const query = '{ accounts { id balance } }';
+      const [phone, desktop] = [await login({ device: 'phone' }), await login()];
+      asked = [];
+      const { data } = await postQuery(t, query, bearer(phone.header.accessToken));
+      expect(data).toEqual({ accounts: [1, 2, 3].map((id) => ({ id, balance: 1 })) });
+      expect(asked.filter((one) => one === 'balance')).toHaveLength(1);
+      asked = [];
+      const { errors } = await postQuery(t, query, bearer(desktop.header.accessToken));
+      expect(errors?.[0]).toMatchObject({ extensions: { code: 'FORBIDDEN' } });
+      expect(asked).toEqual(['balance']);
+      const [refused] = (await postQuery(t, '{ accounts { id } }')).errors ?? [];
+      expect(refused).toMatchObject({ extensions: { code: 'UNAUTHENTICATED' } });
+    },
+  );
 
   it('share one look-up, fields of objects too', async () => {
     await start([AccountResolver], { driver: { fieldResolverEnhancers: ['guards', 'interceptors'] } });

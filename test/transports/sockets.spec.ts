@@ -4,6 +4,7 @@ import { UseGuards } from '@nestjs/common';
 import {
   type AuthenticatedSocket,
   AuthentifyGuard,
+  ContextGuard,
   type AuthentifyOptions,
   CurrentUser,
   type IssuedTokens,
@@ -33,6 +34,7 @@ const PATIENT = { pingInterval: 1_000_000_000, pingTimeout: 1_000_000_000 };
 class HandshakeGateway implements OnGatewayConnection, OnGatewayDisconnect {
   /** What handlers without a guard were sent. */
   static handled: unknown[] = [];
+  static asked = 0;
   static outcomes: Promise<unknown>[] = [];
   static readonly left = new Subject<void>();
 
@@ -63,6 +65,16 @@ class HandshakeGateway implements OnGatewayConnection, OnGatewayDisconnect {
   @UseGuards(AuthentifyGuard)
   premium(): object {
     return { event: 'premium', data: {} };
+  }
+
+  @SubscribeMessage('counted')
+  @RequireContext<{ plan?: string }>(({ plan }) => {
+    HandshakeGateway.asked += 1;
+    return plan === 'premium';
+  })
+  @UseGuards(AuthentifyGuard, ContextGuard)
+  counted(): object {
+    return { event: 'counted', data: {} };
   }
 
   @SubscribeMessage('fresh')
@@ -203,6 +215,19 @@ describe.each(Object.keys(ADAPTER_OF) as SocketKind[])('sockets of %s', (kind) =
       const client = await openFor(issued);
       await expectClosed(client, 503, 'Service Unavailable');
       await t.dataSource.initialize();
+    });
+
+    it('R69: a predicate is asked once for each message, by whoever guards it', async () => {
+      t = await start();
+      user = await t.createUser();
+      const [premium, basic] = [await openFor(await login({ plan: 'premium' })), await openFor(await login())];
+      HandshakeGateway.asked = 0;
+      for (const asked of [1, 2]) {
+        expect(await premium.ask('counted')).toMatchObject({ event: 'counted' });
+        expect(HandshakeGateway.asked).toBe(asked);
+      }
+      expect(await basic.ask('counted')).toMatchObject({ data: { statusCode: 403 } });
+      expect(HandshakeGateway.asked).toBe(3);
     });
 
     it('enforce what decorators ask of the session, and say so', async () => {
