@@ -57,6 +57,7 @@ import { TokenRefresher } from './tokens/token-refresher.js';
 import { TokenSlider } from './tokens/token-slider.js';
 import { TokenTable } from './tokens/token-table.js';
 import { TokenVerifier } from './tokens/token-verifier.js';
+import { TokenWorkers } from './tokens/token-workers.js';
 import { TokenRepository } from './tokens/token.repository.js';
 import { TokenService } from './tokens/token.service.js';
 
@@ -120,6 +121,7 @@ const OFFERED = [AUTHENTIFY_OPTIONS, ...PUBLIC_PROVIDERS];
     TokenRefresher,
     TokenTable,
     TokenVerifier,
+    TokenWorkers,
   ],
 })
 export class AuthentifyModule extends ConfigurableAuthentifyModule implements NestModule, OnModuleInit {

@@ -73,4 +73,5 @@ export { SessionWatcher } from './tokens/session-watcher.js';
 export type { IssueTokenOptions } from './tokens/token-issuer.js';
 export type { RefreshTokenOptions } from './tokens/token-refresher.js';
 export { TokenRepository } from './tokens/token.repository.js';
-export { TokenService, type UserOrKey } from './tokens/token.service.js';
+export { type RevokeAllOptions, TokenService, type UserOrKey } from './tokens/token.service.js';
+export type { TransactionOptions } from './tokens/transaction.js';

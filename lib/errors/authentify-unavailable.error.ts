@@ -16,6 +16,8 @@ const PublicHttpException: new (
  * An outage is never reported as a bad credential (R62). It is an `HttpException`, in the shape of `http-errors` too: Nest
  * answers 503 from any handler without a filter, and so does an app's filter that knows `HttpException` only. Neither the
  * error nor its cause carries SQL or parameters (R63).
+ * Where the database failed, `cause` has the `code`, `errno` and `sqlState` of the driver, such as `'40001'`: in a
+ * transaction of your own they tell whether to run it again.
  */
 export class AuthentifyUnavailableError extends PublicHttpException {
   override readonly name = 'AuthentifyUnavailableError';

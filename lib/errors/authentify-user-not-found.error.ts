@@ -5,6 +5,10 @@ export class AuthentifyUserNotFoundError extends Error {
   readonly code = 'ERR_AUTHENTIFY_USER_NOT_FOUND';
 
   constructor(options?: ErrorOptions) {
-    super('No token was issued: the user does not exist in the database.', options);
+    super(
+      'No token was issued: the user does not exist in the database. ' +
+        'If you have just saved the user in a transaction, pass its manager: { manager }.',
+      options,
+    );
   }
 }

@@ -22,8 +22,17 @@ export type RejectionReason =
   /** An unsafe request from a foreign site. */
   | 'cross-site';
 
+/** What every event tells. */
+export interface EventOrigin {
+  /**
+   * `true` where the call was given `{ manager }`: the event is told when the call returns, before your transaction
+   * commits, and a rollback undoes what it tells. Absent elsewhere, and on `reuse-detected`, which stands.
+   */
+  readonly inTransaction?: true;
+}
+
 /** What every event about one session tells. */
-export interface SessionEvent {
+export interface SessionEvent extends EventOrigin {
   /** When, by this process's clock. */
   readonly at: Date;
   readonly sessionId: string;
@@ -55,7 +64,7 @@ export interface RejectedEvent extends Partial<Omit<SessionEvent, 'at'>> {
 }
 
 /** Sessions were ended: the one named, or `count` of a user's. */
-export interface RevokedEvent {
+export interface RevokedEvent extends EventOrigin {
   readonly type: 'revoked';
   readonly at: Date;
   readonly reason: RevokedReason;
@@ -66,7 +75,7 @@ export interface RevokedEvent {
 }
 
 /** Expired sessions were pruned. */
-export interface PrunedEvent {
+export interface PrunedEvent extends EventOrigin {
   readonly type: 'pruned';
   readonly at: Date;
   readonly count: number;

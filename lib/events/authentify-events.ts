@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Observable, type Observer, Subject, Subscriber, Subscription } from 'rxjs';
 import type { AuthType } from '../tokens/auth-type.js';
 import type { AnyAuthToken } from '../tokens/entities/abstract-auth-token.js';
-import type { AuthentifyEvent, RejectionReason } from './authentify-event.js';
+import type { AuthentifyEvent, RejectionReason, RevokedEvent } from './authentify-event.js';
 
 const logger = new Logger('AuthentifyEvents');
 
@@ -65,6 +65,8 @@ class ResilientObservable<T> extends Observable<T> {
 export class AuthentifyEvents extends ResilientObservable<AuthentifyEvent> {
   private readonly subject: Subject<AuthentifyEvent>;
   #count = 0;
+  /** @internal Endings told in an app's transaction that is over since, for those who look at the rows themselves. */
+  readonly settled = new Subject<Unstamped<RevokedEvent>>();
 
   constructor() {
     const subject = new Subject<AuthentifyEvent>();
@@ -87,7 +89,8 @@ export class AuthentifyEvents extends ResilientObservable<AuthentifyEvent> {
   }
 }
 
-type Unstamped<T> = T extends unknown ? Omit<T, 'at'> : never;
+/** @internal */
+export type Unstamped<T> = T extends unknown ? Omit<T, 'at'> : never;
 
 function guard(tell: () => unknown): void {
   try {

@@ -13,8 +13,13 @@ const FIRST_PAUSE_MS = 25;
 const TRANSIENT = /^(40001|40P01|55P03|1213|1205|1020|SQLITE_BUSY(_\w+)?|SQLITE_LOCKED(_\w+)?)$/;
 const DUPLICATE = /^(23505|1062|SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY))$/;
 const MISSING_OWNER = /^(23503|1452|SQLITE_CONSTRAINT_FOREIGNKEY)$/;
+/** MySQL and MariaDB waited `innodb_lock_wait_timeout` for a lock, 50 s by default. */
+const LOCK_WAIT_TIMEOUT = '1205';
 /** The value does not fit the column, such as a word where the user's key is a number. */
 const BAD_VALUE = /^(22\w{3}|1264|1265|1292|1366|1406)$/;
+
+/** Whoever waits for a transaction of his own waits in vain. */
+const HINT = 'If the caller itself holds that lock, in a transaction of its own, pass { manager } to the call.';
 
 /** A unique index refused the row: two secrets had one digest. */
 export class DuplicateDigestError extends Error {}
@@ -36,6 +41,19 @@ export async function runStatement<T>(statement: () => Promise<T>): Promise<T> {
   }
 }
 
+/**
+ * Runs one statement in an app's transaction, which a failure has ended or rolled back: only the app can begin it again.
+ */
+export async function runOnce<T>(statement: () => Promise<T>): Promise<T> {
+  try {
+    return await statement();
+  } catch (error) {
+    const translated = translate(error, codeOf(error));
+    if (!(translated instanceof DuplicateDigestError)) throw translated;
+    throw new AuthentifyUnavailableError({ cause: translated.cause });
+  }
+}
+
 function translate(error: unknown, code: string): Error {
   const cause = withoutDetails(error, code);
   if (DUPLICATE.test(code)) return new DuplicateDigestError('duplicate digest', { cause });
@@ -47,17 +65,27 @@ function translate(error: unknown, code: string): Error {
   return new AuthentifyUnavailableError({ cause });
 }
 
-/** What may be told of a driver's error: its class and code. Its message may quote the row. */
+/** What may be told of a driver's error: its class and its codes. Its message may quote the row. */
 function withoutDetails(error: unknown, code: string): Error {
-  const summary = new Error(code === '' ? 'The database driver failed' : `The database driver failed with ${code}`);
+  const failure = code === '' ? 'The database driver failed' : `The database driver failed with ${code}`;
+  const summary = new Error(code === LOCK_WAIT_TIMEOUT ? `${failure}. ${HINT}` : failure);
   summary.name = error instanceof Error ? error.name : 'Error';
   summary.stack = `${summary.name}: ${summary.message}`;
-  return summary;
+  const { code: own, errno, sqlState } = driverErrorOf(error);
+  const codes = Object.entries({ code: own ?? (code || undefined), errno, sqlState });
+  return Object.assign(summary, Object.fromEntries(codes.filter(([, value]) => isCode(value))));
+}
+
+function isCode(value: unknown): boolean {
+  return typeof value === 'number' || (typeof value === 'string' && /^\w{1,64}$/.test(value));
+}
+
+function driverErrorOf(error: unknown): { code?: unknown; errno?: unknown; sqlState?: unknown; message?: unknown } {
+  return Object((error as { driverError?: unknown } | null)?.driverError ?? error) as object;
 }
 
 function codeOf(error: unknown): string {
-  const driverError = (error as { driverError?: unknown }).driverError ?? error;
-  const { code, errno, message } = driverError as { code?: unknown; errno?: unknown; message?: unknown };
+  const { code, errno, message } = driverErrorOf(error);
   if (typeof errno === 'number' && errno > 0) return String(errno);
   if (typeof code === 'string') return code;
   return typeof message === 'string' ? codeOfSqlJs(message) : '';

@@ -72,3 +72,11 @@ export function pruneAtOf({ refreshUntil, expiresAt }: Pick<Deadlines, 'refreshU
 export function earlier(instant: number, end: Date | null): Date {
   return new Date(end === null ? instant : Math.min(instant, end.getTime()));
 }
+
+/** When the access token dies, or the session before it; epoch milliseconds. */
+export function deadlineOf({ expiresAt, sessionExpiresAt }: AnyAuthToken): number {
+  return Math.min(
+    expiresAt?.getTime() ?? Number.POSITIVE_INFINITY,
+    sessionExpiresAt?.getTime() ?? Number.POSITIVE_INFINITY,
+  );
+}

@@ -1,11 +1,12 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { from, lastValueFrom, Observable, type Subscriber, type Subscription, timeout } from 'rxjs';
 import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
-import type { AuthentifyEvent, RejectionReason } from '../events/authentify-event.js';
+import type { AuthentifyEvent, RejectionReason, RevokedEvent } from '../events/authentify-event.js';
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import type { Milliseconds } from '../options/duration.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
+import { deadlineOf } from './lifetimes.js';
 import { refusalOf } from './token-checks.js';
 import { TokenLookup } from './token-lookup.js';
 
@@ -23,8 +24,9 @@ interface Watch {
 /**
  * Tells when sessions end, for what outlives a request: sockets, server-sent events, streams.
  *
- * An ending on this node is told at once, an expiry when it comes. The database is asked when a watch begins and every
- * `sessionCheckInterval` from then on, about all sessions that are watched in one statement, for what other nodes did.
+ * An ending on this node is told at once, or with the commit of the app's transaction that it is part of; an expiry when
+ * it comes. The database is asked when a watch begins and every `sessionCheckInterval` from then on, about all sessions
+ * that are watched in one statement, for what other nodes did.
  * A refresh or a slide ends nothing: it moves the deadline. Nor does a database that cannot answer.
  */
 @Injectable()
@@ -85,6 +87,7 @@ export class SessionWatcher implements OnModuleDestroy {
     if (this.#watches.size === 0) {
       this.#nextRound = Date.now() + this.interval;
       this.#subscription = this.events.subscribe((event) => this.#hear(event));
+      this.#subscription.add(this.events.settled.subscribe((event) => this.#doubt(event)));
     }
     const others = this.#watches.get(id);
     if (others) others.add(watch);
@@ -108,9 +111,15 @@ export class SessionWatcher implements OnModuleDestroy {
   }
 
   #hear(event: AuthentifyEvent): void {
-    if (event.type !== 'revoked' && event.type !== 'reuse-detected') return;
+    // An ending in a transaction of the app may be rolled back; the rows are asked once that is over.
+    if ((event.type !== 'revoked' && event.type !== 'reuse-detected') || event.inTransaction) return;
     if (event.sessionId !== undefined) this.#end(event.sessionId, 'revoked');
-    else void this.#ask(this.#idsWhere((token) => String(token.userId) === String(event.userId)));
+    else this.#doubt(event);
+  }
+
+  #doubt({ sessionId, userId }: Pick<RevokedEvent, 'sessionId' | 'userId'>): void {
+    if (sessionId !== undefined) void this.#ask([sessionId]);
+    else void this.#ask(this.#idsWhere((token) => String(token.userId) === String(userId)));
   }
 
   #wakeBy(time: number): void {
@@ -187,12 +196,4 @@ export class SessionWatcher implements OnModuleDestroy {
       subscriber.complete();
     }
   }
-}
-
-/** When the access token dies, or the session before it; epoch milliseconds. */
-function deadlineOf({ expiresAt, sessionExpiresAt }: AnyAuthToken): number {
-  return Math.min(
-    expiresAt?.getTime() ?? Number.POSITIVE_INFINITY,
-    sessionExpiresAt?.getTime() ?? Number.POSITIVE_INFINITY,
-  );
 }

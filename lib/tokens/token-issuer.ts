@@ -18,13 +18,15 @@ import {
   pruneAtOf,
   readOverrides,
 } from './lifetimes.js';
+import type { Place } from './place.js';
 import { toContext } from './token-context.js';
 import { TokenPairFactory } from './token-pair.js';
 import { TokenRepository } from './token.repository.js';
 import { TokenTable } from './token-table.js';
+import { TRANSACTION_OPTIONS, type TransactionOptions } from './transaction.js';
 
 /** What a login may decide about its session. */
-export interface IssueTokenOptions<TContext extends object = JsonObject> extends LifetimeOverrides {
+export interface IssueTokenOptions<TContext extends object = JsonObject> extends LifetimeOverrides, TransactionOptions {
   /** What to remember about the device; see `contextMaxBytes`. */
   context?: TContext | null;
 }
@@ -34,6 +36,7 @@ export const ISSUE_OPTIONS: OptionNames<IssueTokenOptions> = {
   context: true,
   accessExpiresIn: true,
   refreshExpiresIn: true,
+  ...TRANSACTION_OPTIONS,
 };
 
 const TRIES = 4;
@@ -53,6 +56,11 @@ export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
     private readonly events: AuthentifyEvents,
   ) {
     this.limit = options.enforceSingleLogin ? 1 : options.maxSessionsPerUser;
+  }
+
+  /** The same in an app's transaction. */
+  within({ table, tokens, events }: Place<TToken>): TokenIssuer<TToken> {
+    return new TokenIssuer(this.options, table, tokens, this.pairs, events);
   }
 
   async issue(authType: AuthType, user: unknown, given: IssueTokenOptions<object> = {}): Promise<IssuedTokens<TToken>> {

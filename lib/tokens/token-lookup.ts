@@ -16,14 +16,22 @@ export class TokenLookup<TToken extends AnyAuthToken = AbstractAuthToken> {
 
   constructor(private readonly table: TokenTable<TToken>) {}
 
+  /** The same look-ups in an app's transaction. */
+  within(table: TokenTable<TToken>): TokenLookup<TToken> {
+    const lookup = new TokenLookup(table);
+    const compiled = this.prepare();
+    lookup.compiled = compiled instanceof CompiledLookup ? compiled : new OrmLookup(table);
+    return lookup;
+  }
+
   /** @param digests of one access token, one per key. */
   byAccessToken(digests: readonly string[]): Promise<TToken | null> {
-    return this.prepare().byAccessToken(digests);
+    return this.prepare().byAccessToken(digests, this.table.transaction);
   }
 
   /** @param digests of one family part, one per key. */
   byFamily(digests: readonly string[]): Promise<StoredToken<TToken> | null> {
-    return this.prepare().byFamily(digests);
+    return this.prepare().byFamily(digests, this.table.transaction);
   }
 
   /** Sessions by id with their users, ended ones too; those that are gone are left out. */

@@ -5,6 +5,7 @@ import { AuthentifyEvents } from '../events/authentify-events.js';
 import type { Milliseconds } from '../options/duration.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AbstractAuthToken, AnyAuthToken, UserId } from './entities/abstract-auth-token.js';
+import type { Place } from './place.js';
 import { TokenRepository } from './token.repository.js';
 
 /** So few that logins do not wait behind them: 1,000 are pruned faster, but the slowest logins take four times as long. */
@@ -20,6 +21,11 @@ export class TokenPruner<TToken extends AnyAuthToken = AbstractAuthToken> {
     private readonly tokens: TokenRepository<TToken>,
     private readonly events: AuthentifyEvents,
   ) {}
+
+  /** The same in an app's transaction. */
+  within({ tokens, events }: Place<TToken>): TokenPruner<TToken> {
+    return new TokenPruner(this.options, tokens, events);
+  }
 
   /** Prunes everybody's sessions, or one user's; returns how many rows were ended or deleted. */
   async prune(userId?: UserId): Promise<number> {

@@ -16,6 +16,7 @@ import {
   pruneAtOf,
   readOverrides,
 } from './lifetimes.js';
+import type { Place } from './place.js';
 import { PresentedTokens, type PresentedRefreshToken } from './presented-tokens.js';
 import { judge, rotatedDeadlines } from './rotation.js';
 import { refusalOf } from './token-checks.js';
@@ -24,9 +25,10 @@ import { TokenLookup } from './token-lookup.js';
 import { TokenPairFactory } from './token-pair.js';
 import { TokenRepository } from './token.repository.js';
 import type { StoredToken } from './token-table.js';
+import { TRANSACTION_OPTIONS, type TransactionOptions } from './transaction.js';
 
 /** What a refresh may decide. */
-export interface RefreshTokenOptions extends LifetimeOverrides {
+export interface RefreshTokenOptions extends LifetimeOverrides, TransactionOptions {
   /** How the refresh token came; checked against the session with `enableAuthRestriction`. */
   authType?: AuthType;
 }
@@ -35,6 +37,7 @@ const REFRESH_OPTIONS: OptionNames<RefreshTokenOptions> = {
   authType: true,
   accessExpiresIn: true,
   refreshExpiresIn: true,
+  ...TRANSACTION_OPTIONS,
 };
 
 /** One refresh, from its start to its end. */
@@ -62,6 +65,11 @@ export class TokenRefresher<TToken extends AnyAuthToken = AbstractAuthToken> {
     private readonly events: AuthentifyEvents,
   ) {}
 
+  /** The same in an app's transaction. */
+  within({ lookup, tokens, events }: Place<TToken>): TokenRefresher<TToken> {
+    return new TokenRefresher(this.options, lookup, tokens, this.pairs, this.presentedTokens, events);
+  }
+
   async refresh(raw: unknown, options: RefreshTokenOptions = {}): Promise<IssuedTokens<TToken> | null> {
     const now = Date.now();
     if (typeof raw !== 'string') throw new TypeError('A refresh token must be a string');
@@ -87,7 +95,7 @@ export class TokenRefresher<TToken extends AnyAuthToken = AbstractAuthToken> {
       const verdict = judge(stored, { presentedDigest, now, wasCurrent, grace: this.options.refreshGracePeriod });
       if (verdict === 'replay') return this.replay(stored, call);
       if (verdict === 'overtaken') return this.reject('overtaken', call, stored.token);
-      return this.endForReuse(stored.token, call);
+      return this.endForReuse(stored, call);
     }
     throw new AuthentifyUnavailableError();
   }
@@ -141,8 +149,9 @@ export class TokenRefresher<TToken extends AnyAuthToken = AbstractAuthToken> {
   }
 
   /** An earlier generation came back: one of its two holders is a thief, so the session ends (RFC 9700 §4.14.2). */
-  private async endForReuse(token: TToken, call: Refresh): Promise<null> {
-    const ended = await this.tokens.end([token.id], 'reuse-detected', call.now);
+  private async endForReuse(stored: StoredToken<TToken>, call: Refresh): Promise<null> {
+    const { token } = stored;
+    const ended = await this.tokens.endForReuse(stored, call.now);
     if (ended > 0) {
       this.logger.warn(`Refresh token reuse: session ${token.id} was ended`);
       this.tell('reuse-detected', token);

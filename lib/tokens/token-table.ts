@@ -1,5 +1,12 @@
 import { Inject, Injectable, type Type } from '@nestjs/common';
-import type { DataSource, EntityMetadata, FindOptionsWhere, Repository, SelectQueryBuilder } from 'typeorm';
+import type {
+  DataSource,
+  EntityManager,
+  EntityMetadata,
+  FindOptionsWhere,
+  Repository,
+  SelectQueryBuilder,
+} from 'typeorm';
 import { AUTH_DATA_SOURCE, AUTH_TOKEN_ENTITY, AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
@@ -8,6 +15,9 @@ import { runStatement } from './database-errors.js';
 import type { AbstractAuthToken, AnyAuthToken, UserId } from './entities/abstract-auth-token.js';
 import { ownerKeyOf } from './owner-key.js';
 import type { StatementSource } from './statements/statement.js';
+import { type Transaction, type TransactionOptions, transactionOf } from './transaction.js';
+
+type Rows = Repository<AbstractAuthToken>;
 
 /** The columns that decide, kept apart from the entity so that they cannot leave with it (R63). */
 export interface StoredDigests {
@@ -32,16 +42,34 @@ export interface StoredToken<TToken extends AnyAuthToken = AbstractAuthToken> {
   digests: StoredDigests;
 }
 
-/** Where the rows are: the token entity in its data source, its owner's key, and reads from the primary. */
+/**
+ * Where the rows are: the token entity in its data source, its owner's key, and what runs statements there: each on a
+ * connection of the pool to the primary, or all in the app's transaction.
+ */
 @Injectable()
 export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
+  /** The app's transaction that this table's statements are part of. */
+  transaction?: Transaction;
+
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
     @Inject(AUTH_DATA_SOURCE) private readonly dataSource: DataSource,
     @Inject(AUTH_TOKEN_ENTITY) private readonly entity: Type<TToken>,
   ) {}
 
-  get rows(): Repository<AbstractAuthToken> {
+  /** The transaction that a call was given. @throws TypeError for a manager it cannot use. */
+  transactionOf({ manager }: TransactionOptions): Transaction | undefined {
+    return transactionOf(manager, this.dataSource);
+  }
+
+  /** This table as the app's transaction has it. */
+  within(transaction: Transaction): TokenTable<TToken> {
+    const table = new TokenTable<TToken>(this.options, this.dataSource, this.entity);
+    table.transaction = transaction;
+    return table;
+  }
+
+  get rows(): Rows {
     return this.dataSource.getRepository<AbstractAuthToken>(this.entity);
   }
 
@@ -110,10 +138,28 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
 
   /** Reads in one statement, always from the primary: a replica may not know of a revocation yet (R48). */
   read<T>(select: (rows: SelectQueryBuilder<AbstractAuthToken>) => Promise<T>): Promise<T> {
+    return this.run((manager) =>
+      select(manager.createQueryBuilder<AbstractAuthToken>(this.entity as Type<AbstractAuthToken>, 'token')),
+    );
+  }
+
+  /** Changes the rows that meet the criteria; returns how many. */
+  update(criteria: FindOptionsWhere<AbstractAuthToken>, changes: Parameters<Rows['update']>[1]): Promise<number> {
+    return this.run(async (manager) => (await manager.update(this.rows.target, criteria, changes)).affected ?? 0);
+  }
+
+  /** Deletes the rows that meet the criteria; returns how many. */
+  delete(criteria: FindOptionsWhere<AbstractAuthToken>): Promise<number> {
+    return this.run(async (manager) => (await manager.delete(this.rows.target, criteria)).affected ?? 0);
+  }
+
+  /** Runs one statement on a connection, whichever packages may say which manager is the current one. */
+  run<T>(statement: (manager: EntityManager) => Promise<T>): Promise<T> {
+    if (this.transaction) return this.transaction.run(statement);
     return runStatement(async () => {
       const queryRunner = this.dataSource.createQueryRunner('master');
       try {
-        return await select(this.rows.createQueryBuilder('token', queryRunner));
+        return await statement(queryRunner.manager);
       } finally {
         await queryRunner.release();
       }

@@ -5,6 +5,7 @@ import type { RejectionReason } from '../events/authentify-event.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AuthType } from './auth-type.js';
 import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
+import type { Place } from './place.js';
 import { PresentedTokens } from './presented-tokens.js';
 import { refusalOf } from './token-checks.js';
 import { TokenLookup } from './token-lookup.js';
@@ -18,6 +19,11 @@ export class TokenVerifier<TToken extends AnyAuthToken = AbstractAuthToken> {
     private readonly presented: PresentedTokens,
     private readonly events: AuthentifyEvents,
   ) {}
+
+  /** The same in an app's transaction. */
+  within({ lookup, events }: Place<TToken>): TokenVerifier<TToken> {
+    return new TokenVerifier(this.options, lookup, this.presented, events);
+  }
 
   /** The live session of an access token with its user, or `null`. */
   async verify(rawToken: unknown, authType?: AuthType): Promise<TToken | null> {

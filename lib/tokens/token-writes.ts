@@ -1,16 +1,17 @@
 import type { DataSource, EntityMetadata } from 'typeorm';
-import { runStatement } from './database-errors.js';
 import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
 import type { PresentedToken, RotatedColumns } from './session-columns.js';
 import { compileInsert, compileUpdate } from './statements/compiled-write.js';
 import type { StatementSource } from './statements/statement.js';
 import type { TokenTable } from './token-table.js';
 
-/** The writes that logins and refreshes wait for, compiled once. */
+type Table = TokenTable<AnyAuthToken>;
+
+/** The writes that logins and refreshes wait for, compiled once; a table says where they run. */
 export interface TokenWrites {
-  insert(session: AbstractAuthToken): Promise<unknown>;
+  insert(table: Table, session: AbstractAuthToken): Promise<unknown>;
   /** Resolves to the time of the rotation, or to `null` where the presented token was not current any more. */
-  rotate(presented: PresentedToken, columns: RotatedColumns): Promise<Date | null>;
+  rotate(table: Table, presented: PresentedToken, columns: RotatedColumns): Promise<Date | null>;
 }
 
 const ROTATED = [
@@ -38,11 +39,11 @@ const INSERTED: readonly string[] = [
   'revokedReason',
 ] satisfies (keyof AbstractAuthToken)[];
 
-export function writesOf(table: TokenTable<AnyAuthToken>): TokenWrites {
-  const { dataSource, metadata } = table.statements;
+export function writesOf({ statements }: Table): TokenWrites {
+  const { dataSource, metadata } = statements;
   return {
-    insert: isPlain(dataSource, metadata) ? insertOf(table.statements) : insertThroughTypeOrm(table),
-    rotate: rotateOf(table.statements),
+    insert: isPlain(dataSource, metadata) ? insertOf(statements) : insertThroughTypeOrm,
+    rotate: rotateOf(statements),
   };
 }
 
@@ -60,18 +61,18 @@ function isPlain({ subscribers }: DataSource, metadata: EntityMetadata): boolean
 
 function insertOf(source: StatementSource): TokenWrites['insert'] {
   const insert = compileInsert(source, INSERTED);
-  return (session) => insert(() => session as unknown as Record<string, unknown>);
+  return ({ transaction }, session) => insert(() => session as unknown as Record<string, unknown>, transaction);
 }
 
-function insertThroughTypeOrm({ rows }: TokenTable<AnyAuthToken>): TokenWrites['insert'] {
-  return (session) =>
-    runStatement(() =>
-      rows
-        .createQueryBuilder()
-        .insert()
-        .values(session as never)
-        .execute(),
-    );
+function insertThroughTypeOrm(table: Table, session: AbstractAuthToken): Promise<unknown> {
+  return table.run((manager) =>
+    manager
+      .createQueryBuilder()
+      .insert()
+      .into(table.rows.target)
+      .values(session as never)
+      .execute(),
+  );
 }
 
 function rotateOf(source: StatementSource): TokenWrites['rotate'] {
@@ -80,13 +81,13 @@ function rotateOf(source: StatementSource): TokenWrites['rotate'] {
       `${column('id')} = :id AND ${column('refreshTokenHash')} = :presentedDigest AND ${column('revokedAt')} IS NULL`,
     parameters: ['id', 'presentedDigest'],
   });
-  return async ({ id, digest, now }, columns) => {
+  return async ({ transaction }, { id, digest, now }, columns) => {
     let rotatedAt = new Date(now);
     const changed = await rotate(() => {
       // Anew for each attempt, once there is a connection (R28).
       rotatedAt = new Date(Math.max(now, Date.now()));
       return { ...columns, rotatedAt, id, presentedDigest: digest };
-    });
+    }, transaction);
     return changed === 1 ? rotatedAt : null;
   };
 }

@@ -1,26 +1,16 @@
-import { Inject, Injectable } from '@nestjs/common';
-import {
-  type FindOptionsWhere,
-  In,
-  IsNull,
-  LessThanOrEqual,
-  MoreThan,
-  Not,
-  type Repository,
-  type SelectQueryBuilder,
-} from 'typeorm';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { type FindOptionsWhere, In, IsNull, LessThanOrEqual, MoreThan, Not, type SelectQueryBuilder } from 'typeorm';
 import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
+import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
 import type { Milliseconds } from '../options/duration.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
-import { runStatement } from './database-errors.js';
 import type { AbstractAuthToken, AnyAuthToken, RevokedReason, UserId } from './entities/abstract-auth-token.js';
 import type { NewSession, PresentedToken, RotatedColumns, SlidColumns } from './session-columns.js';
 import { TokenQueries } from './token-queries.js';
-import { TokenTable } from './token-table.js';
+import { type StoredToken, TokenTable } from './token-table.js';
 import { type TokenWrites, writesOf } from './token-writes.js';
 
 type Criteria = FindOptionsWhere<AbstractAuthToken>;
-type Changes = Parameters<Repository<AbstractAuthToken>['update']>[1];
 
 /** A row can still be used: it was not ended, and its last deadline lies ahead. `:now` is epoch milliseconds. */
 const LIVE = 'token.revokedAt IS NULL AND (token.pruneAt IS NULL OR token.pruneAt > :now)';
@@ -31,20 +21,31 @@ const LIVE = 'token.revokedAt IS NULL AND (token.pruneAt IS NULL OR token.pruneA
  */
 @Injectable()
 export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> extends TokenQueries<TToken> {
+  private readonly logger = new Logger('TokenService');
   private compiled?: TokenWrites;
   /** `false` = ended rows are deleted, `true` = kept, a duration = kept that long. */
   private readonly keep: boolean | Milliseconds;
 
-  constructor(table: TokenTable<TToken>, @Inject(AUTHENTIFY_OPTIONS) options: ResolvedOptions) {
+  constructor(
+    table: TokenTable<TToken>,
+    @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
+  ) {
     super(table);
     this.keep = options.keepExpiredTokens;
+  }
+
+  /** @internal The same statements in an app's transaction. */
+  within(table: TokenTable<TToken>): TokenRepository<TToken> {
+    const tokens = new TokenRepository(table, this.options);
+    tokens.compiled = this.writes;
+    return tokens;
   }
 
   /** Opens a session; returns it with what the database filled in. */
   async insert(session: NewSession, userId: UserId): Promise<TToken> {
     const values: AbstractAuthToken = Object.assign(this.table.rows.create(), session);
     values.user = userId;
-    await this.writes.insert(values);
+    await this.writes.insert(this.table, values);
     for (const column of this.table.rows.metadata.columns) {
       if (column.isSelect && column.getEntityValue(values) === undefined) column.setEntityValue(values, null);
     }
@@ -60,7 +61,7 @@ export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> ex
    * @returns that time, or `null` where the presented token was not current any more.
    */
   rotate(presented: PresentedToken, columns: RotatedColumns): Promise<Date | null> {
-    return this.writes.rotate(presented, columns);
+    return this.writes.rotate(this.table, presented, columns);
   }
 
   /** Moves a session's deadlines, if nobody rotated, slid or ended it since it was read (R41, R43). */
@@ -72,12 +73,31 @@ export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> ex
       revokedAt: IsNull(),
       expiresAt: MoreThan(new Date(now)),
     };
-    return (await this.update(unchanged, columns)) === 1;
+    return (await this.table.update(unchanged, columns)) === 1;
   }
 
   /** Ends sessions by id; `userId` limits it to that user's own. */
   end(ids: readonly string[], reason: RevokedReason, now: number, userId?: UserId): Promise<number> {
     return this.endWhere({ id: In(ids), ...(userId === undefined ? {} : this.table.ownedBy(userId)) }, reason, now);
+  }
+
+  /**
+   * Ends a session whose refresh token came back. Within an app's transaction the ending also stands when that is rolled
+   * back: it is done again on the same connection then, before the app goes on (R31).
+   *
+   * @throws AuthentifyUnavailableError where the row is not as this transaction read it: its snapshot is older.
+   */
+  async endForReuse({ token, digests }: StoredToken<TToken>, now: number): Promise<number> {
+    const end = (): Promise<number> => this.end([token.id], 'reuse-detected', now);
+    const { transaction } = this.table;
+    if (!transaction) return end();
+    const asRead: Criteria = { id: token.id, refreshTokenHash: digests.refreshTokenHash ?? IsNull() };
+    const ended = await this.endWhere(asRead, 'reuse-detected', now);
+    if (ended === 0) throw new AuthentifyUnavailableError();
+    await transaction.onceOver(() =>
+      end().catch((error: Error) => this.logger.error(`Session ${token.id} was not ended for reuse`, error.stack)),
+    );
+    return ended;
   }
 
   /** Ends all sessions of a user but one. */
@@ -89,15 +109,15 @@ export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> ex
   /** Ends those of these sessions that can never be used again, and drops those kept long enough (R52). */
   async prune(ids: readonly string[], now: number): Promise<number> {
     const due: Criteria = { id: In(ids), pruneAt: LessThanOrEqual(new Date(now)) };
-    if (this.keep === false) return this.delete(due);
+    if (this.keep === false) return this.table.delete(due);
     const expired = await this.endWhere(due, 'expired', now);
-    return expired + (await this.delete({ ...due, revokedAt: Not(IsNull()) }));
+    return expired + (await this.table.delete({ ...due, revokedAt: Not(IsNull()) }));
   }
 
   /** Forgets what the grace period of these sessions' last rotation was derived from. */
   wipeSalts(ids: readonly string[], rotatedUntil: Date): Promise<number> {
     const stale: Criteria = { id: In(ids), rotationSalt: Not(IsNull()), rotatedAt: LessThanOrEqual(rotatedUntil) };
-    return this.update(stale, { rotationSalt: null });
+    return this.table.update(stale, { rotationSalt: null });
   }
 
   /** The highest id among a user's rows, ended or not. */
@@ -156,22 +176,12 @@ export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> ex
 
   private endWhere(criteria: Criteria, reason: RevokedReason, now: number): Promise<number> {
     const live: Criteria = { ...criteria, revokedAt: IsNull() };
-    if (this.keep === false) return this.delete(live);
-    return this.update(live, {
+    if (this.keep === false) return this.table.delete(live);
+    return this.table.update(live, {
       revokedAt: new Date(now),
       revokedReason: reason,
       rotationSalt: null,
       pruneAt: this.keep === true ? null : new Date(now + this.keep),
     });
-  }
-
-  private async update(criteria: Criteria, changes: Changes): Promise<number> {
-    const result = await runStatement(() => this.table.rows.update(criteria, changes));
-    return result.affected ?? 0;
-  }
-
-  private async delete(criteria: Criteria): Promise<number> {
-    const result = await runStatement(() => this.table.rows.delete(criteria));
-    return result.affected ?? 0;
   }
 }

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { IsNull } from 'typeorm';
-import { runStatement } from '../database-errors.js';
 import type { AbstractAuthToken, AnyAuthToken } from '../entities/abstract-auth-token.js';
 import { pruneAtOf } from '../lifetimes.js';
 import { TokenTable } from '../token-table.js';
@@ -28,17 +27,14 @@ export class TokenEditor<TToken extends AnyAuthToken = AbstractAuthToken> {
       refreshUntil: refreshUntil ?? IsNull(),
       sessionExpiresAt: sessionExpiresAt ?? IsNull(),
     };
-    const { affected } = await runStatement(() =>
-      this.table.rows.update(asRead, { ...columns, pruneAt: pruneAtOf(columns) }),
-    );
-    if (affected !== 1) return false;
+    const changed = await this.table.update(asRead, { ...columns, pruneAt: pruneAtOf(columns) });
+    if (changed !== 1) return false;
     Object.assign(token, columns);
     return true;
   }
 
   /** Deletes rows by id, ended or not, whatever `keepExpiredTokens` says. Returns how many there were. */
-  async delete(id: string): Promise<number> {
-    const { affected } = await runStatement(() => this.table.rows.delete({ id }));
-    return affected ?? 0;
+  delete(id: string): Promise<number> {
+    return this.table.delete({ id });
   }
 }

@@ -1,9 +1,13 @@
 import type { AbstractAuthToken, AnyAuthToken } from '../entities/abstract-auth-token.js';
 import { DIGEST_COLUMNS, type StoredToken, type TokenTable } from '../token-table.js';
+import type { Transaction } from '../transaction.js';
 import { DigestQuery } from './digest-query.js';
-import { LookupQueue } from './lookup-queue.js';
+import { LookupQueue, rowUnder } from './lookup-queue.js';
 
-/** Looks sessions up by compiled statements, those of requests in as few as possible. */
+/**
+ * Looks sessions up by compiled statements, those of requests in as few as possible, those of a transaction each on its
+ * own connection.
+ */
 export class CompiledLookup<TToken extends AnyAuthToken> {
   private readonly access: DigestQuery;
   private readonly family: DigestQuery;
@@ -16,14 +20,15 @@ export class CompiledLookup<TToken extends AnyAuthToken> {
     this.queue = new LookupQueue((digests) => this.access.find(digests));
   }
 
-  async byAccessToken(digests: readonly string[]): Promise<TToken | null> {
-    const row = await this.queue.find(digests);
+  async byAccessToken(digests: readonly string[], transaction?: Transaction): Promise<TToken | null> {
+    const row = transaction
+      ? rowUnder(digests, await this.access.find(digests, transaction))
+      : await this.queue.find(digests);
     return row ? this.table.release(this.access.entityOf(row) as AbstractAuthToken) : null;
   }
 
-  async byFamily(digests: readonly string[]): Promise<StoredToken<TToken> | null> {
-    const rows = await this.family.find(digests);
-    const row = rows.get(digests.find((digest) => rows.has(digest)) ?? '');
+  async byFamily(digests: readonly string[], transaction?: Transaction): Promise<StoredToken<TToken> | null> {
+    const row = rowUnder(digests, await this.family.find(digests, transaction));
     if (!row) return null;
     return {
       token: this.table.release(this.family.entityOf(row) as AbstractAuthToken),

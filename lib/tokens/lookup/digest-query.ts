@@ -1,5 +1,6 @@
 import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import type { StoredDigests } from '../token-table.js';
+import type { Transaction } from '../transaction.js';
 import { EntitySelection, inOrder } from './entity-selection.js';
 import { isMysql, prepareStatement } from '../statements/prepared-statement.js';
 import type { StatementSource } from '../statements/statement.js';
@@ -39,9 +40,9 @@ export class DigestQuery {
   }
 
   /** The rows by the digest they were found under; bytes decide, whatever the database's collation thinks (R4). */
-  async find(digests: readonly string[]): Promise<Map<string, Row>> {
+  async find(digests: readonly string[], transaction?: Transaction): Promise<Map<string, Row>> {
     const values = padded(digests);
-    const { rows } = await this.statementFor(values.length)(() => values);
+    const { rows } = await this.statementFor(values.length)(() => values, transaction);
     const place = this.places.get(this.column) ?? 0;
     return new Map(rows.map((row) => [row[place] as string, row]));
   }

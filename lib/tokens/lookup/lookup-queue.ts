@@ -89,6 +89,7 @@ export class LookupQueue {
   }
 }
 
-function rowUnder(digests: readonly string[], rows: ReadonlyMap<string, Row>): Row | undefined {
+/** The row that was found under one of these digests. */
+export function rowUnder(digests: readonly string[], rows: ReadonlyMap<string, Row>): Row | undefined {
   return rows.get(digests.find((digest) => rows.has(digest)) ?? '');
 }

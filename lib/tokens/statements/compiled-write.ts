@@ -1,9 +1,13 @@
 import type { EntityMetadata, ObjectLiteral, QueryBuilder } from 'typeorm';
+import type { Transaction } from '../transaction.js';
 import { prepareStatement } from './prepared-statement.js';
 import type { StatementSource } from './statement.js';
 
 /** A write that asks for values, by name, when it has a connection; resolves to the number of rows it changed. */
-export type Write = (values: () => Readonly<Record<string, unknown>>) => Promise<number>;
+export type Write = (
+  values: () => Readonly<Record<string, unknown>>,
+  transaction: Transaction | undefined,
+) => Promise<number>;
 
 /** The condition of an update. */
 export interface Condition {
@@ -39,7 +43,7 @@ function compile(source: StatementSource, query: QueryBuilder<ObjectLiteral>, na
     const column = columns[index];
     return column ? driver.preparePersistentValue(values[name], column) : values[name];
   };
-  return async (values) => (await send(() => order.map(encode(values())))).affected;
+  return async (values, transaction) => (await send(() => order.map(encode(values())), transaction)).affected;
 }
 
 /** TypeORM writes what these functions return into the statement. */

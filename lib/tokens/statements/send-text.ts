@@ -1,0 +1,26 @@
+import type { DataSource, QueryRunner } from 'typeorm';
+import type { Row } from './row.js';
+import type { Send, StatementResult } from './statement.js';
+
+/** Statements whose text TypeORM sends each time. */
+export function sendText(dataSource: DataSource, sql: string): Send {
+  return async (values) => {
+    const queryRunner = dataSource.createQueryRunner('master');
+    try {
+      await queryRunner.connect();
+      return await sendOn(queryRunner, sql, values());
+    } finally {
+      await queryRunner.release();
+    }
+  };
+}
+
+/** Sends a statement on a connection that somebody holds. */
+export async function sendOn(
+  queryRunner: QueryRunner,
+  sql: string,
+  values: readonly unknown[],
+): Promise<StatementResult> {
+  const { records, affected } = await queryRunner.query(sql, [...values], true);
+  return { rows: ((records ?? []) as object[]).map(Object.values) as Row[], affected: affected ?? 0 };
+}
