@@ -44,6 +44,7 @@ const sidebar: DefaultTheme.SidebarItem[] = [
     items: [
       { text: 'Logins', link: '/recipes/logins' },
       { text: 'Step-up and passwords', link: '/recipes/step-up' },
+      { text: 'Transactions', link: '/recipes/transactions' },
       { text: 'Your own columns and queries', link: '/recipes/token-entity' },
       { text: 'Hooks', link: '/recipes/hooks' },
       { text: 'Events', link: '/recipes/events' },

@@ -22,7 +22,7 @@ export const ONE_CONNECTION = {
 
 /** Counts the statements TypeORM sends, by its own logger. */
 export class StatementLog extends AbstractLogger {
-  statements: { sql: string; parameters: unknown[] }[] = [];
+  statements: { sql: string; parameters: unknown[]; queryRunner: QueryRunner | undefined }[] = [];
 
   constructor() {
     super('all');
@@ -35,8 +35,8 @@ export class StatementLog extends AbstractLogger {
     return this.statements.slice(before).map(({ sql }) => sql);
   }
 
-  override logQuery(sql: string, parameters?: unknown[], _queryRunner?: QueryRunner): void {
-    this.statements.push({ sql, parameters: parameters ?? [] });
+  override logQuery(sql: string, parameters?: unknown[], queryRunner?: QueryRunner): void {
+    this.statements.push({ sql, parameters: parameters ?? [], queryRunner });
   }
 
   protected writeLog(_level: LogLevel, _message: LogMessage | LogMessage[]): void {
