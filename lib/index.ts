@@ -30,6 +30,7 @@ export { AuthentifyUserNotFoundError } from './errors/authentify-user-not-found.
 
 export type {
   AuthentifyEvent,
+  EventOrigin,
   IssuedEvent,
   ProgressEvent,
   PrunedEvent,

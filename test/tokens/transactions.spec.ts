@@ -32,9 +32,9 @@ const rolledBack = new Error('the app changed its mind');
 
 /** A call, and whether its effect is there for everybody. */
 interface Call {
-  prepare?(t: TestApp, user: User): Promise<IssuedTokens>;
-  run(t: TestApp, manager: EntityManager, user: User, before: IssuedTokens): Promise<unknown>;
-  holds(t: TestApp, result: never, before: IssuedTokens): Promise<boolean>;
+  prepare?: (t: TestApp, user: User) => Promise<IssuedTokens>;
+  run: (t: TestApp, manager: EntityManager, user: User, before: IssuedTokens) => Promise<unknown>;
+  holds: (t: TestApp, result: never, before: IssuedTokens) => Promise<boolean>;
 }
 
 const login = (t: TestApp, user: User): Promise<IssuedTokens> => t.tokens.generateHeaderToken(user);
@@ -190,7 +190,7 @@ describe('a call with { manager }', () => {
         );
       });
       const sessions = await t.tokens.listUserTokens(user);
-      expect(sessions.map(({ context }) => ({ ...context }))).toEqual([{ in: 'outer' }]);
+      expect(sessions.map(({ context }) => context)).toMatchObject([{ in: 'outer' }]);
     });
 
     it.each(['commit', 'rollback', 'rollback of a savepoint'])(
@@ -473,6 +473,7 @@ describe('a call with { manager }', () => {
 
   it.runIf(DATABASE === 'mariadb')('left out, a login that waits for its own caller says what to pass', async () => {
     const t = await start();
+    t.app.useLogger(false);
     const { pool } = t.dataSource.driver as unknown as {
       pool: { on(event: 'acquire', heard: (connection: { query(sql: string): void }) => void): void };
     };
