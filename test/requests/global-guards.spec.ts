@@ -109,15 +109,13 @@ const premium = async (t: TestApp): Promise<Record<string, string>> =>
   bearer((await t.tokens.generateHeaderToken(await t.createUser(), { context: { plan: 'premium' } })).accessToken);
 
 describe.each(ADAPTERS)('R69: guardAllRoutes among other global guards on %s', (adapter) => {
-  let close: () => Promise<void>;
-  afterEach(() => close());
+  let t: TestApp;
+  afterEach(() => t.close());
 
-  const start = async (setup: Setup): Promise<TestApp> => {
+  const start = async (setup: Setup): Promise<void> => {
     seen = [];
-    const t = await startApp({ adapter, controllers: [RoutesController], extras: { guardAllRoutes: true }, ...setup });
-    ({ close } = t);
+    t = await startApp({ adapter, controllers: [RoutesController], extras: { guardAllRoutes: true }, ...setup });
     t.app.useLogger(false);
-    return t;
   };
 
   it.each([
@@ -135,7 +133,7 @@ describe.each(ADAPTERS)('R69: guardAllRoutes among other global guards on %s', (
       ['roles', 'roles', 'roles', 'tenant'],
     ],
   ] as [string, Setup, string[]][])('a guard sees the user that %s', async (_, setup, guards) => {
-    const t = await start(setup);
+    await start(setup);
     expect((await send(`${t.url}/bare`, { headers: await premium(t) })).status).toBe(200);
     expect(seen).toEqual(guards.map((guard) => [guard, 'number']));
     seen = [];
@@ -155,7 +153,7 @@ describe.each(ADAPTERS)('a session or an API key on %s', (adapter) => {
       const get = (path: string, headers: Record<string, string> = {}) => send(t.url + path, { headers });
       expect((await get('/reports', key)).json).toEqual({ service: true });
       expect((await get('/reports', session)).json).toEqual({ service: false });
-      for (const headers of [{}, { 'X-Api-Key': 'other' }, bearer('bad')]) {
+      for (const headers of [{}, { 'X-Api-Key': 'other' }, bearer('bad')] as Record<string, string>[]) {
         expect((await get('/reports', headers)).status).toBe(401);
       }
       expect((await get('/reports/premium', session)).status).toBe(200);
