@@ -8,28 +8,13 @@ import {
   type OnModuleInit,
   type Type,
 } from '@nestjs/common';
-import { AuthHooks } from './authentication/auth-hooks.js';
-
-import { Challenge } from './authentication/challenge.js';
-import { CrossSiteCheck } from './authentication/cross-site-check.js';
-import { AuthentifyGuard } from './authentication/guards/authentify.guard.js';
-import { ContextGuard } from './authentication/guards/context.guard.js';
-import { CookieAuthGuard } from './authentication/guards/cookie-auth.guard.js';
-import { CrossSiteGuard } from './authentication/guards/cross-site.guard.js';
-import { FreshGuard } from './authentication/guards/fresh.guard.js';
-import { HeaderAuthGuard } from './authentication/guards/header-auth.guard.js';
 import { OwnApplication } from './authentication/own-application.js';
-import { RequestAuthenticator } from './authentication/request-authenticator.js';
 import { ResponseHeaders } from './authentication/response-headers.js';
-import { SocketAuthenticator } from './authentication/sockets/socket-authenticator.js';
-import { CookieTokenStrategy } from './authentication/strategies/cookie-token.strategy.js';
-import { HeaderTokenStrategy } from './authentication/strategies/header-token.strategy.js';
-import { TokenCookies } from './authentication/token-cookies.js';
 import { AUTHENTIFY_OPTIONS } from './authentify.constants.js';
 import { ConfigurableAuthentifyModule, EXTRA_NAMES, nameOf } from './authentify.module-definition.js';
+import { OFFERED, PUBLIC_PROVIDERS } from './authentify.offers.js';
 import { offer } from './authentify.registration.js';
 import { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';
-import { AuthentifyEvents } from './events/authentify-events.js';
 import type {
   AuthentifyAsyncOptions,
   AuthentifyOptions,
@@ -42,24 +27,17 @@ import { SESSION_CONTROLLERS } from './session-routes/session-controllers.js';
 import { SessionCredentials } from './session-routes/session-credentials.js';
 import type { SessionRoutes } from './session-routes/session-routes.js';
 import type { AbstractAuthToken, AnyAuthToken } from './tokens/entities/abstract-auth-token.js';
-import { TokenDirectory } from './tokens/administration/token-directory.js';
-import { TokenEditor } from './tokens/administration/token-editor.js';
-import { UserDirectory } from './tokens/administration/user-directory.js';
 import { PresentedTokens } from './tokens/presented-tokens.js';
 import { pruneJobProvider } from './tokens/prune-job.js';
 import { SessionFinder } from './tokens/session-finder.js';
-import { SessionWatcher } from './tokens/session-watcher.js';
 import { TokenIssuer } from './tokens/token-issuer.js';
 import { TokenLookup } from './tokens/token-lookup.js';
 import { TokenPairFactory } from './tokens/token-pair.js';
 import { TokenPruner } from './tokens/token-pruner.js';
 import { TokenRefresher } from './tokens/token-refresher.js';
-import { TokenSlider } from './tokens/token-slider.js';
 import { TokenTable } from './tokens/token-table.js';
 import { TokenVerifier } from './tokens/token-verifier.js';
 import { TokenWorkers } from './tokens/token-workers.js';
-import { TokenRepository } from './tokens/token.repository.js';
-import { TokenService } from './tokens/token.service.js';
 
 /** Where the options of `forRootAsync` may come from. */
 const SOURCES = ['useFactory', 'useClass', 'useExisting'];
@@ -67,40 +45,12 @@ const SOURCES = ['useFactory', 'useClass', 'useExisting'];
 /** What beside the factory of `forRootAsync` is not an option but says where options come from. */
 const ASYNC_NAMES = new Set(['imports', 'inject', ...SOURCES, 'provideInjectionTokensFrom', ...EXTRA_NAMES]);
 
-/** What guards, strategies and interceptors need wherever Nest makes them, and apps may inject. */
-const PUBLIC_PROVIDERS = [
-  TokenService,
-  TokenRepository,
-  TokenSlider,
-  AuthentifyEvents,
-  AuthentifyGuard,
-  AuthHooks,
-  Challenge,
-  ContextGuard,
-  CookieAuthGuard,
-  CookieTokenStrategy,
-  CrossSiteCheck,
-  CrossSiteGuard,
-  FreshGuard,
-  HeaderAuthGuard,
-  HeaderTokenStrategy,
-  RequestAuthenticator,
-  SessionWatcher,
-  SocketAuthenticator,
-  TokenCookies,
-  TokenDirectory,
-  TokenEditor,
-  UserDirectory,
-];
-
 function notRegistered(): never {
   throw new AuthentifyConfigurationError(
     'AuthentifyModule',
     'has no options: import AuthentifyModule.forRoot({ userEntity: User }) or AuthentifyModule.forRootAsync(…)',
   );
 }
-
-const OFFERED = [AUTHENTIFY_OPTIONS, ...PUBLIC_PROVIDERS];
 
 /** Database-backed opaque tokens: sessions in a TypeORM table, guards for headers and cookies. */
 @Module({
@@ -188,7 +138,7 @@ export class AuthentifyModule extends ConfigurableAuthentifyModule implements Ne
     this.lookup.prepare();
     const { tokenTtl, sessionMaxTtl } = this.options;
     if (tokenTtl === null && sessionMaxTtl === null) {
-      new Logger(AuthentifyModule.name).warn(
+      new Logger('AuthentifyModule').warn(
         'tokenTtl is null: sessions never end by themselves (consider sessionMaxTtl)',
       );
     }

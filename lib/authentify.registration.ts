@@ -1,22 +1,21 @@
 import { type DynamicModule, Inject, type Type } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import { AUTH_TOKEN_ENTITY } from './authentify.constants.js';
+import { type Injectable, offeredName } from './authentify.offers.js';
 import { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';
 
 /** What the registration without a name is called where one is asked for. */
 export const UNNAMED = 'default';
-
-/** A class of this library that apps inject, or a symbol of its own. */
-type Injectable = Type<unknown> | symbol;
 
 /**
  * The injection token of one of this library's classes in the registration of that `name`; the one without a name is
  * `'default'`. `app.get(TokenService)` itself would give any of several registrations'.
  *
  * @example `app.get<TokenService<StaffToken>>(providerFor('staff', TokenService))`
+ * @throws TypeError for a class that no registration offers, such as a guard of yours that extends one of ours.
  */
 export function providerFor(name: string, provider: Injectable): string {
-  return `authentify:${name}:${typeof provider === 'symbol' ? provider.description : provider.name}`;
+  return `authentify:${name}:${offeredName(provider)}`;
 }
 
 /**
@@ -24,7 +23,8 @@ export function providerFor(name: string, provider: Injectable): string {
  * `TokenCookies`, `TokenRepository`, `AuthentifyEvents` or one of the guards.
  *
  * @example `constructor(@InjectFor('staff') private readonly tokens: TokenService<StaffToken>) {}`
- * @throws TypeError while decorating, if the declared type is no class, such as one imported with `import type`.
+ * @throws TypeError while decorating, if the declared type is no class, such as one imported with `import type`, or none that
+ * registrations offer.
  */
 export function InjectFor(name: string): ParameterDecorator & PropertyDecorator {
   return (target: object, key: string | symbol | undefined, index?: number) => {

@@ -31,7 +31,7 @@ interface Watch {
  */
 @Injectable()
 export class SessionWatcher implements OnModuleDestroy {
-  private readonly logger = new Logger(SessionWatcher.name);
+  private readonly logger = new Logger('SessionWatcher');
   private readonly interval: Milliseconds;
   readonly #watches = new Map<string, Set<Watch>>();
   /** Sessions to ask about next, and that question; those who come while one is under way share the next (R48). */

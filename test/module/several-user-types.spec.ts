@@ -399,6 +399,43 @@ describe('registrations of one app', () => {
     }).toThrow(/import its type as a value/);
   });
 
+  it('classes keep injection tokens of their own, whatever a bundler calls them', () => {
+    const classes = [HeaderAuthGuard, CookieAuthGuard, TokenService, TokenCookies];
+    const names = classes.map((one) => one.name);
+    const before = classes.map((one) => providerFor('staff', one));
+    try {
+      for (const one of classes) Object.defineProperty(one, 'name', { value: 't' });
+      expect(classes.map((one) => providerFor('staff', one))).toEqual(before);
+    } finally {
+      for (const [index, one] of classes.entries()) Object.defineProperty(one, 'name', { value: names[index] });
+    }
+    expect(before).toEqual(names.map((name) => `authentify:staff:${name}`));
+  });
+
+  it('what no registration offers is named while decorating, and what they offer instead', async () => {
+    class OwnGuard extends HeaderAuthGuard {}
+    const expected = /offers OwnGuard\. Ask for one of TokenService, TokenCookies, /;
+    expect(() => providerFor('staff', OwnGuard)).toThrow(expected);
+    expect(() => GuardFor('staff', OwnGuard)).toThrow(expected);
+    expect(() => {
+      @Injectable()
+      class Wrong {
+        constructor(@InjectFor('staff') readonly guard: OwnGuard) {}
+      }
+      return Wrong;
+    }).toThrow(expected);
+    for (const other of [undefined, Symbol('OTHER'), 'TokenService']) {
+      expect(() => providerFor('staff', other as never)).toThrow(TypeError);
+    }
+    const library: Record<string, unknown> = await import('nestjs-authentify');
+    const message = (await Promise.resolve()
+      .then(() => providerFor('staff', OwnGuard))
+      .catch(String)) as string;
+    const offered = message.split('one of ')[1]?.split(', ') ?? [];
+    expect(offered.length).toBeGreaterThan(5);
+    for (const name of offered) expect(providerFor('x', library[name] as never)).toBe(`authentify:x:${name}`);
+  });
+
   it('a name nobody registered stops the boot', async () => {
     @Injectable()
     class Stray {

@@ -17,7 +17,7 @@ import { socketRequestOf } from './socket-request.js';
  */
 @Injectable()
 export class SocketAuthenticator {
-  private readonly logger = new Logger(SocketAuthenticator.name);
+  private readonly logger = new Logger('SocketAuthenticator');
 
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,

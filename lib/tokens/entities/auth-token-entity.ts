@@ -32,6 +32,8 @@ function defineEntity<TUser>(userEntity: Type<TUser>, table: string): Type<Abstr
   class AuthToken extends AbstractAuthToken<TUser> {
     user!: TUser;
   }
+  // For naming strategies, `--entity` and messages: bundlers rename classes.
+  Object.defineProperty(AuthToken, 'name', { value: 'AuthToken' });
   TokenOwner(() => userEntity)(AuthToken.prototype, 'user');
   Entity(table)(AuthToken);
   return AuthToken;
