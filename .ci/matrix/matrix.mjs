@@ -12,7 +12,16 @@ import { parseArgs, promisify } from 'node:util';
 import { INSTALLATIONS, NODES } from './rows.mjs';
 
 /** How variants, and programs that have only one, are called in the table. */
-const LABELS = { express: 'Express', fastify: 'Fastify', swagger: 'OpenAPI', 'socket.io': 'Socket.IO', ws: 'ws' };
+const LABELS = {
+  express: 'Express',
+  fastify: 'Fastify',
+  swagger: 'OpenAPI',
+  'socket.io': 'Socket.IO',
+  ws: 'ws',
+  http2: 'HTTP/2',
+  webpack: 'a webpack bundle',
+  esbuild: 'an esbuild bundle',
+};
 
 const QUIET = { npm_config_loglevel: 'error', npm_config_audit: 'false', npm_config_fund: 'false', NO_COLOR: '1' };
 const run = (command, args, options) =>
@@ -103,7 +112,10 @@ async function install(app, { manager, program, dependencies, rows }, tarball) {
   for (const format of new Set(rows.map(({ format }) => format))) {
     const folder = join(app, format);
     mkdirSync(folder);
-    for (const file of ['tsconfig.json', `${program}.ts`]) cpSync(join('.ci/matrix/apps', file), join(folder, file));
+    const files = readdirSync('.ci/matrix/apps').filter((file) =>
+      [program, 'tsconfig'].includes(file.split('.', 1)[0]),
+    );
+    for (const file of files) cpSync(join('.ci/matrix/apps', file), join(folder, file));
     writeFileSync(join(folder, 'package.json'), `{ "type": "${format === 'esm' ? 'module' : 'commonjs'}" }`);
     await run(process.execPath, ['../node_modules/typescript/bin/tsc'], { cwd: folder });
   }

@@ -9,6 +9,9 @@ const NEST = nest('common', 'core', 'passport', 'platform-express', 'platform-fa
 const NEST_11 = Object.fromEntries(NEST.map((name) => [name, '^11.0.0']));
 const TOOLS = ['passport', 'sql.js', 'pg', 'mysql2', 'typescript', '@types/node', '@types/express'];
 
+/** Only apps have them. */
+const BUNDLERS = { webpack: '^5.113.0', esbuild: '^0.28.2' };
+
 /** The peers that `package.json` allows, from the newest to the oldest. */
 const PEERS = {
   'nest12-typeorm1': current(...NEST, 'typeorm', 'reflect-metadata', 'rxjs'),
@@ -22,6 +25,8 @@ const PEERS = {
 const PROGRAMS = {
   app: { variants: ['express', 'fastify'], needs: [] },
   swagger: { variants: ['express'], needs: nest('swagger') },
+  http2: { variants: ['plain', 'tls'], needs: [] },
+  bundle: { variants: ['webpack', 'esbuild'], needs: ['webpack', 'esbuild'] },
   sockets: {
     variants: ['socket.io', 'ws'],
     needs: [...nest('websockets', 'platform-socket.io', 'platform-ws'), 'ws', '@types/ws', 'socket.io-client'],
@@ -40,22 +45,25 @@ export const INSTALLATIONS = [
     installation('nest12-typeorm1', 'npm', program),
     installation('nest11-typeorm0.3.20', 'npm', program),
   ]),
+  installation('nest12-typeorm1', 'npm', 'http2', ['esm']),
+  installation('nest12-typeorm1', 'npm', 'bundle', ['esm']),
+  installation('nest11-typeorm0.3.20', 'npm', 'bundle', ['cjs']),
 ];
 
-function installation(peers, manager, program) {
+function installation(peers, manager, program, formats = ['esm', 'cjs']) {
   const name = `${peers} ${manager} ${program}`;
   const { variants, needs } = PROGRAMS[program];
   const isOld = peers.startsWith('nest11');
   const optional = needs.map((need) => [
     need,
-    isOld && need.startsWith('@nestjs/') ? '^11.0.0' : devDependencies[need],
+    isOld && need.startsWith('@nestjs/') ? '^11.0.0' : (BUNDLERS[need] ?? devDependencies[need]),
   ]);
   return {
     name,
     manager,
     program,
     dependencies: { ...current(...TOOLS), ...PEERS[peers], ...Object.fromEntries(optional) },
-    rows: ['esm', 'cjs'].flatMap((format) =>
+    rows: formats.flatMap((format) =>
       variants.map((variant) => ({ name: `${name} ${format} ${variant}`, format, variant })),
     ),
   };
