@@ -3,7 +3,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const LAST = 68;
+/** All but R71 and R72, which are about what lies beneath the library: databases, caches, connections. */
+const NUMBERS = Array.from({ length: 78 }, (_, index) => index + 1).filter((number) => number !== 71 && number !== 72);
 
 export const requirementsFile = () => join(process.env.WORK, 'test-requirements.json');
 
@@ -12,7 +13,7 @@ function main() {
   const waived = new Set(
     [...readFileSync('SECURITY.md', 'utf8').matchAll(/^- \*\*R(\d+)/gm)].map(([, number]) => number),
   );
-  for (let number = 1; number <= LAST; number += 1) {
+  for (const number of NUMBERS) {
     const runs = Object.entries(noted[number] ?? {});
     const files = new Map();
     for (const [, counts] of runs) {
