@@ -11,10 +11,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
-/** Nest 11 makes CommonJS apps with Jest, Nest 12 ES modules with Vitest. */
+/** Nest 11 makes CommonJS apps with Jest, Nest 12 ES modules with Vitest. `compiler` is what compiles packages for Jest. */
 const APPS = [
   { name: 'nest11-npm', cli: '@nestjs/cli@11', manager: 'npm' },
-  { name: 'nest11-pnpm', cli: '@nestjs/cli@11', manager: 'pnpm' },
+  { name: 'nest11-pnpm', cli: '@nestjs/cli@11', manager: 'pnpm', compiler: '@swc/jest' },
   { name: 'nest12-npm', cli: '@nestjs/cli@12', manager: 'npm' },
 ];
 const START = 'README.md';
@@ -58,15 +58,15 @@ try {
   rmSync(work, { recursive: true, force: true });
 }
 
-async function tryOut({ name, cli, manager }, tarball) {
+async function tryOut({ name, cli, manager, compiler }, tarball) {
   await run(work, 'npx', '--yes', cli, 'new', name, '--skip-git', '--skip-install', '--package-manager', manager);
   const folder = join(work, name);
-  await install(folder, manager, tarball);
+  await install(folder, manager, tarball, compiler === '@swc/jest' ? [compiler, '@swc/core'] : []);
   paste(folder);
   await run(folder, 'npx', 'nest', 'build');
   const starts = [await start(folder), await start(folder)];
   const isJest = 'jest' in readJson(join(folder, 'package.json'));
-  if (isJest) configureJest(folder);
+  if (isJest) configureJest(folder, compiler);
   const { stdout, stderr } = await run(folder, 'npm', 'test');
   const e2e = await run(folder, 'npm', 'run', 'test:e2e');
   const passed = [stdout + stderr, e2e.stdout + e2e.stderr].map((text) => /Tests:?\s+(\d+ passed)/.exec(text)?.[1]);
@@ -75,7 +75,7 @@ async function tryOut({ name, cli, manager }, tarball) {
 }
 
 /** The README's own command lines, with the package as it would be published, and Nest's packages of the app's version. */
-async function install(folder, manager, tarball) {
+async function install(folder, manager, tarball, more) {
   const manifest = readJson(join(folder, 'package.json'));
   for (const list of [manifest.dependencies, manifest.devDependencies]) {
     for (const one of Object.keys(list)) if (NOT_NEEDED.test(one)) delete list[one];
@@ -86,7 +86,8 @@ async function install(folder, manager, tarball) {
   const packages = Array.from(commands, ([, list]) => list.split(' '))
     .flat()
     .map((one) => (one === 'nestjs-authentify' ? `file:${tarball}` : one))
-    .map((one) => (one.startsWith('@nestjs/') ? `${one}@${major}` : one));
+    .map((one) => (one.startsWith('@nestjs/') ? `${one}@${major}` : one))
+    .concat(more);
   if (manager === 'npm') await run(folder, 'npm', 'install', ...packages);
   else await run(folder, 'npx', '--yes', 'pnpm', 'add', '--ignore-scripts', ...packages);
 }
@@ -114,13 +115,15 @@ function paste(folder) {
 }
 
 /** The recipe's settings, for unit tests and for those of the whole app. */
-function configureJest(folder) {
-  const recipe = blocks(TESTING).find(([, language, code]) => language === 'json' && code.includes('transform'))[2];
+function configureJest(folder, compiler) {
+  const text = blocks(TESTING).find(([, language, code]) => language === 'json' && code.includes('transform'))[2];
+  const recipe = JSON.parse(text);
+  if (compiler) recipe.transform['^.+\\.js$'] = compiler;
   const manifest = readJson(join(folder, 'package.json'));
-  Object.assign(manifest.jest, JSON.parse(recipe));
+  Object.assign(manifest.jest, recipe);
   writeJson(join(folder, 'package.json'), manifest);
   const e2e = join(folder, 'test/jest-e2e.json');
-  writeJson(e2e, { ...readJson(e2e), ...JSON.parse(recipe) });
+  writeJson(e2e, { ...readJson(e2e), ...recipe });
 }
 
 /** Starts the compiled app and logs in; answers with the status. */
