@@ -428,7 +428,7 @@ describe.each(ADAPTERS)('auto-refresh on %s', (adapter) => {
 
     expect([during.status, during.cookies]).toEqual([200, []]);
     expect(during.json).toEqual({ expiresAt: new Date(NOW + HOUR).toISOString() });
-    expect(errors).toHaveLength(1);
+    expect(errors.filter((line) => line.includes('could not be extended'))).toHaveLength(1);
     expect(errors.join()).not.toMatch(/UPDATE |auth_tokens|af_at_|read-only/);
     expect([afterwards.status, afterwards.cookies.length]).toEqual([200, 1]);
     expect((await row(session))?.lastRefreshedAt).toBe(10 * MINUTE);
