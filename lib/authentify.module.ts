@@ -27,6 +27,7 @@ import { SESSION_CONTROLLERS } from './session-routes/session-controllers.js';
 import { SessionCredentials } from './session-routes/session-credentials.js';
 import type { SessionRoutes } from './session-routes/session-routes.js';
 import type { AbstractAuthToken, AnyAuthToken } from './tokens/entities/abstract-auth-token.js';
+import { describeToClassTransformer } from './tokens/class-transformer.js';
 import { PresentedTokens } from './tokens/presented-tokens.js';
 import { pruneJobProvider } from './tokens/prune-job.js';
 import { SessionFinder } from './tokens/session-finder.js';
@@ -133,9 +134,10 @@ export class AuthentifyModule extends ConfigurableAuthentifyModule implements Ne
   }
 
   /** Checks at boot what only the data source can tell. */
-  onModuleInit(): void {
+  async onModuleInit(): Promise<void> {
     this.table.check();
     this.lookup.prepare();
+    await describeToClassTransformer();
     const { tokenTtl, sessionMaxTtl } = this.options;
     if (tokenTtl === null && sessionMaxTtl === null) {
       new Logger('AuthentifyModule').warn(

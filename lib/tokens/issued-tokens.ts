@@ -1,4 +1,5 @@
 import { inspect, type InspectOptions } from 'node:util';
+import { hide } from './hidden.js';
 import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
 
 const REDACTED = '[redacted]';
@@ -25,16 +26,15 @@ export class IssuedTokens<TToken extends AnyAuthToken = AbstractAuthToken> {
     /** The session's row. */
     readonly token: TToken,
   ) {
+    // Serialisers that know no `toJSON` walk over properties: they find what it promises, and not the row.
+    hide<IssuedTokens<TToken>>(this, 'token');
+    show(this, 'expiresAt', () => token.expiresAt);
+    show(this, 'refreshUntil', () => token.refreshUntil);
     Object.freeze(this);
   }
 
   toJSON(): IssuedTokensJson {
-    return {
-      accessToken: this.accessToken,
-      refreshToken: this.refreshToken,
-      expiresAt: this.token.expiresAt?.toISOString() ?? null,
-      refreshUntil: this.token.refreshUntil?.toISOString() ?? null,
-    };
+    return { ...this } as unknown as IssuedTokensJson;
   }
 
   /** @internal */
@@ -42,4 +42,8 @@ export class IssuedTokens<TToken extends AnyAuthToken = AbstractAuthToken> {
     const shown = { accessToken: REDACTED, refreshToken: this.refreshToken && REDACTED, token: this.token };
     return `IssuedTokens ${inspect(shown, options)}`;
   }
+}
+
+function show(issued: object, name: keyof IssuedTokensJson, instant: () => Date | null): void {
+  Object.defineProperty(issued, name, { enumerable: true, get: () => instant()?.toISOString() ?? null });
 }

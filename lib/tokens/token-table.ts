@@ -13,6 +13,7 @@ import type { ResolvedOptions } from '../options/resolved-options.js';
 import { markStrict } from './context-view.js';
 import { runStatement } from './database-errors.js';
 import type { AbstractAuthToken, AnyAuthToken, UserId } from './entities/abstract-auth-token.js';
+import { hide } from './hidden.js';
 import { ownerKeyOf } from './owner-key.js';
 import type { StatementSource } from './statements/statement.js';
 import { type Transaction, type TransactionOptions, transactionOf } from './transaction.js';
@@ -166,9 +167,13 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
     });
   }
 
-  /** Makes an entity fit to leave the library: its context as strict as configured. */
+  /**
+   * Makes an entity fit to leave the library: its context as strict as configured, and its user there for those who
+   * name it, but for no serialiser or copy that walks over properties (R63).
+   */
   release<TRow extends AbstractAuthToken>(row: TRow): TToken {
     if (this.options.strictContextAccess) markStrict(row);
+    hide(row, 'user');
     return row as unknown as TToken;
   }
 

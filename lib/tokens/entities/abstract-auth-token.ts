@@ -17,7 +17,7 @@ const OPTIONAL_INSTANT: ColumnOptions = { ...INSTANT, nullable: true };
 const DIGEST: ColumnOptions = { type: 'varchar', length: 128, nullable: true, select: false };
 
 /** Absent from JSON and `inspect` even where an app has loaded it (R63). */
-const NEVER_SHOWN: ReadonlySet<string> = new Set([
+export const NEVER_SHOWN: ReadonlySet<string> = new Set([
   'accessTokenHash',
   'refreshTokenHash',
   'refreshFamilyHash',
@@ -26,6 +26,22 @@ const NEVER_SHOWN: ReadonlySet<string> = new Set([
   'pruneAt',
   'user',
 ] satisfies (keyof AbstractAuthToken)[]);
+
+/** What is shown of every token; an app's own columns come on top. */
+export const SHOWN: readonly string[] = [
+  'id',
+  'userId',
+  'authType',
+  'context',
+  'createdAt',
+  'lastRefreshedAt',
+  'expiresAt',
+  'refreshUntil',
+  'sessionExpiresAt',
+  'rotatedAt',
+  'revokedAt',
+  'revokedReason',
+] satisfies (keyof AbstractAuthToken)[];
 
 /**
  * One row, one session on one device. Extend it to add columns; the id stays the same for the session's whole
