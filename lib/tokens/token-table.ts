@@ -167,10 +167,7 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
     });
   }
 
-  /**
-   * Makes an entity fit to leave the library: its context as strict as configured, and its user there for those who
-   * name it, but for no serialiser or copy that walks over properties (R63).
-   */
+  /** Makes an entity fit to leave the library: its context as strict as configured, its user unseen by serialisers. */
   release<TRow extends AbstractAuthToken>(row: TRow): TToken {
     if (this.options.strictContextAccess) markStrict(row);
     hide(row, 'user');

@@ -123,7 +123,7 @@ describe.each(ADAPTERS)('tokens that a handler answers with on %s', (adapter) =>
       for (const issued of [(await ask('issued')).json, ...issuedInside]) {
         expect(Object.keys(issued as object).toSorted()).toEqual(PAIR);
       }
-      expect((await ask('user')).json).toMatchObject({ same: true });
+      if (strategy !== 'excludeAll') expect((await ask('user')).json).toMatchObject({ same: true });
     },
   );
 });
