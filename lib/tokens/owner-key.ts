@@ -1,41 +1,117 @@
-import type { EntityMetadata } from 'typeorm';
+import { type DataSource, type EntityMetadata, getMetadataArgsStorage } from 'typeorm';
 import type { UserId } from './entities/abstract-auth-token.js';
+import { isBigInteger, isInteger, typeOf } from './column-types.js';
+import { canonicalUuid } from './uuid.js';
 
 type ColumnMetadata = EntityMetadata['columns'][number];
 
 const WHOLE_NUMBER = /^-?\d{1,20}$/;
-const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
-const BIG_INTEGER_TYPES = new Set(['bigint', 'int8', 'bigserial', 'serial8', 'unsigned big int']);
-const INTEGER_TYPES = /^(?:(?:tiny|small|medium)?int(?:eger)?\d?|(?:small)?serial\d?|number)$/;
+
+/** Whose sessions a token entity keeps. */
+interface Owners {
+  /** The primary key that sessions refer to. */
+  column: ColumnMetadata;
+  entity: EntityMetadata;
+  dataSource: DataSource;
+}
 
 /**
- * A user's primary key in the type of its column, from the entity or from the key itself. A key of another type never
- * reaches SQL, where MySQL would take '1abc' for 1 (R21, R66).
+ * A user's primary key in the type and the spelling of its column, from the entity or from the key itself. A key of
+ * another type never reaches SQL, where MySQL would take '1abc' for 1, and a user of another entity is nobody here,
+ * whatever his key (R21, R66, R73).
  *
  * @throws TypeError for anything else.
  */
-export function ownerKeyOf(user: unknown, column: ColumnMetadata): UserId {
-  const key: unknown = typeof user === 'object' && user !== null ? column.getEntityValue(user) : user;
-  if (typeof key === 'bigint') return inTypeOf(column, String(key));
-  if ((typeof key === 'string' && key !== '') || (typeof key === 'number' && Number.isFinite(key))) {
-    return inTypeOf(column, key);
+export function ownerKeyOf(user: unknown, owners: Owners): UserId {
+  const key = typeof user === 'object' && user !== null ? keyIn(user, owners) : user;
+  if (typeof key === 'number' && !Number.isSafeInteger(key)) {
+    throw new TypeError(`Expected a user's primary key, got ${key}, which is no safe integer; give it as a string`);
   }
-  throw new TypeError(`Expected a user entity or its primary key, got ${describe(user)}`);
+  if ((typeof key !== 'string' || key === '') && typeof key !== 'number' && typeof key !== 'bigint') {
+    throw new TypeError(`Expected a user entity or its primary key, got ${describe(user)}`);
+  }
+  return spelled(key, owners);
 }
 
-function inTypeOf(column: ColumnMetadata, key: UserId): UserId {
-  const type = typeof column.type === 'function' ? column.type.name.toLowerCase() : column.type;
-  const isBig = BIG_INTEGER_TYPES.has(type);
-  if (isBig || INTEGER_TYPES.test(type)) {
-    if (!WHOLE_NUMBER.test(String(key))) throw new TypeError("Expected a whole number as the user's primary key");
-    return isBig ? key : Number(key);
+/** The key in an entity, or in a plain object that holds it. @throws TypeError for an instance of anything else. */
+function keyIn(user: object, { column, entity: own, dataSource }: Owners): unknown {
+  const chain = classesOf(user);
+  const entity = chain.find((type) => isEntity(type, dataSource));
+  const fits = entity === undefined ? chain.length === 0 : isOf(own, entity);
+  if (!fits) {
+    const found = (entity ?? chain[0])?.name ?? 'class';
+    const remedy = found === own.name ? 'is its file loaded twice?' : 'give the entity or its primary key';
+    throw new TypeError(`Expected a ${own.name}, got an instance of another class, ${found}; ${remedy}`);
   }
-  if (type === 'uuid' && !UUID.test(String(key))) throw new TypeError("Expected a UUID as the user's primary key");
-  return String(key);
+  return column.getEntityValue(user);
+}
+
+/** The classes of an object, its own first; none for a plain one, of this realm or another. */
+function classesOf(object: object): { name: string }[] {
+  const classes: { name: string }[] = [];
+  let prototype = Object.getPrototypeOf(object) as object | null;
+  while (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+    classes.push(prototype.constructor);
+    prototype = Object.getPrototypeOf(prototype) as object | null;
+  }
+  return classes;
+}
+
+/** Of this data source, or of any other. */
+function isEntity(type: unknown, dataSource: DataSource): boolean {
+  const isDeclared = ({ target }: { target: unknown }): boolean => target === type;
+  return dataSource.entityMetadatas.some(isDeclared) || getMetadataArgsStorage().tables.some(isDeclared);
+}
+
+/** The entity itself, or a child of it in the same table; a subclass with a table of its own has other keys. */
+function isOf(own: EntityMetadata, entity: unknown): boolean {
+  const children = own.childEntityMetadatas.filter((child) => child.tablePath === own.tablePath);
+  return [own, ...children].some(({ target }) => target === entity);
+}
+
+function spelled(key: UserId | bigint, { column, dataSource }: Owners): UserId {
+  const type = typeOf(column);
+  if (isBigInteger(type)) {
+    const digits = String(wholeNumber(key));
+    return typeof key === 'number' && readsBigIntegersAsNumbers(dataSource) ? Number(digits) : digits;
+  }
+  if (isInteger(type)) {
+    const number = Number(wholeNumber(key));
+    if (Number.isSafeInteger(number)) return number;
+    throw new TypeError("Expected a smaller number as the user's primary key");
+  }
+  if (type !== 'uuid') return String(key);
+  const uuid = canonicalUuid(key);
+  if (uuid === null) throw new TypeError("Expected a UUID as the user's primary key");
+  return uuid;
+}
+
+/** In any spelling: '007' is 7, as it is to the database. */
+function wholeNumber(key: UserId | bigint): bigint {
+  if (WHOLE_NUMBER.test(String(key))) return BigInt(key);
+  throw new TypeError("Expected a whole number as the user's primary key");
+}
+
+/** Most drivers give strings, which lose nothing. */
+function readsBigIntegersAsNumbers({ options }: DataSource): boolean {
+  const { type, parseInt8, bigNumberStrings } = options as {
+    type: string;
+    parseInt8?: boolean;
+    bigNumberStrings?: boolean;
+  };
+  return /sql(?:ite|js)/.test(type) || parseInt8 === true || bigNumberStrings === false;
 }
 
 function describe(value: unknown): string {
   if (value === null) return 'null';
   if (value === '') return 'an empty string';
   return typeof value === 'object' ? 'an object without one' : typeof value;
+}
+
+/**
+ * A key without what a collation may take no notice of: letter case, accents, spaces at the end. Two keys that differ in
+ * it are two users' to every database; of others only the database can tell.
+ */
+export function loosely(key: UserId | undefined): string {
+  return String(key).normalize('NFKD').replaceAll(/\p{M}/gu, '').toLowerCase().trimEnd();
 }

@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
+import { AuthentifyUserNotFoundError } from '../errors/authentify-user-not-found.error.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AuthType } from './auth-type.js';
 import { checkNames, type OptionNames } from './call-options.js';
@@ -70,6 +71,7 @@ export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
     const lifetimes = this.lifetimesOf(given);
     const context = toContext(given.context, this.options.contextMaxBytes);
 
+    if (!(await this.table.hasOwner(userId))) throw new AuthentifyUserNotFoundError();
     const id = await this.nextId(userId, now);
     const issued = await this.open({ id, authType, userId, context, now, lifetimes });
     if (typeof user === 'object') issued.token.user = user;

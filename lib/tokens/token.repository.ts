@@ -138,7 +138,8 @@ export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> ex
   /** A user's live sessions, newest first. */
   live(userId: UserId, now: number): Promise<TToken[]> {
     return this.table.read(async (rows) => {
-      const found = await this.liveOf(rows, userId, now).orderBy('token.id', 'DESC').getMany();
+      const live = this.table.withPresentUser(this.liveOf(rows, userId, now));
+      const found = await live.orderBy('token.id', 'DESC').getMany();
       return found.map((row) => this.table.detach(row).token);
     });
   }

@@ -3,9 +3,11 @@ import { Test, type TestingModule } from '@nestjs/testing';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import {
   type AbstractAuthToken,
+  AuthentifyEvents,
   AuthentifyModule,
   AuthentifyUserNotFoundError,
   authTokenEntity,
+  SessionWatcher,
   TokenService,
   type UserId,
 } from 'nestjs-authentify';
@@ -34,7 +36,7 @@ interface Fixture<TUser extends object> {
   close(): Promise<void>;
 }
 
-async function start<TUser extends object>(userEntity: Type<TUser>): Promise<Fixture<TUser>> {
+async function start<TUser extends object>(userEntity: Type<TUser>, keepExpiredTokens = true): Promise<Fixture<TUser>> {
   const database: TestDatabase = await createDatabase();
   const tokenEntity = authTokenEntity(() => userEntity);
   const app = await Test.createTestingModule({
@@ -45,7 +47,7 @@ async function start<TUser extends object>(userEntity: Type<TUser>): Promise<Fix
         synchronize: true,
         retryAttempts: 0,
       }),
-      AuthentifyModule.forRoot({ userEntity, keepExpiredTokens: true }),
+      AuthentifyModule.forRoot({ userEntity, keepExpiredTokens }),
     ],
   }).compile();
   await app.init();
@@ -278,6 +280,95 @@ describe('a key given in another type that means the same', () => {
       expect(await t.tokens.revokeAllUserTokens(BigInt(BIG) as never)).toBe(1);
     } finally {
       await t.close();
+    }
+  });
+});
+
+/** What these calls make of a user who is given in some spelling, and what they tell. */
+async function useOf(t: Fixture<Keyed>, given: UserId): Promise<void> {
+  const user = await t.users.findOneByOrFail({});
+  const told: unknown[] = [];
+  const events = t.app.get(AuthentifyEvents).subscribe((event) => {
+    if (event.type === 'issued' || event.type === 'revoked') told.push(event.userId);
+  });
+  const { token, accessToken } = await t.tokens.generateHeaderToken(given);
+  const kept = await t.tokens.generateHeaderToken(given);
+  expect((await t.tokens.verifyToken(accessToken))?.user).toEqual(user);
+  expect((await t.tokens.listUserTokens(given)).map(({ id }) => id)).toContain(token.id);
+  expect(await t.tokens.revokeUserToken(given, token.id)).toBe(1);
+
+  const over: unknown[] = [];
+  const watched = await t.tokens.verifyToken(kept.accessToken);
+  const watch = t.app
+    .get(SessionWatcher)
+    .ended(watched!)
+    .subscribe((reason) => over.push(reason));
+  await t.app.get(SessionWatcher).check(watched!);
+  expect(await t.tokens.revokeAllUserTokens(given)).toBe(1);
+  await t.app.get(SessionWatcher).check(watched!);
+  expect(over).toEqual(['revoked']);
+  expect(told.map(String)).toEqual(Array.from(told, () => String(user.id)));
+  watch.unsubscribe();
+  events.unsubscribe();
+}
+
+describe('R73: a key in another spelling than the database’s', () => {
+  it.each<[string, Type<Keyed>, UserId, unknown[]]>([
+    ['int', IntUser, 7, ['7', '007', 7n]],
+    ['bigint', BigintUser, '7', ['7', '007', 7, 7n]],
+    [
+      'uuid',
+      UuidUser,
+      '7e0b7e0b-3f1a-4c2d-8e4f-0123456789ab',
+      [
+        '7E0B7E0B-3F1A-4C2D-8E4F-0123456789AB',
+        '{7e0b7e0b-3f1a-4c2d-8e4f-0123456789ab}',
+        '7E0B7E0B3F1A4C2D8E4F0123456789AB',
+      ],
+    ],
+    ['varchar', VarcharUser, '7', ['7', 7, 7n]],
+  ])('is the same user, told in the spelling of the database: %s', async (_, userEntity, id, spellings) => {
+    const t = await start(userEntity, false);
+    try {
+      await t.users.insert({ id });
+      for (const given of [id, ...spellings]) await useOf(t, given as UserId);
+    } finally {
+      await t.close();
+    }
+  });
+
+  it('is as the collation of the database has it where the key is a text, and sockets are told at once', async () => {
+    const t = await start(VarcharUser, false);
+    try {
+      await t.users.insert({ id: 'Jürgen' });
+      const { accessToken } = await t.tokens.generateHeaderToken('Jürgen');
+      const watched = await t.tokens.verifyToken(accessToken);
+      const over: unknown[] = [];
+      t.app
+        .get(SessionWatcher)
+        .ended(watched!)
+        .subscribe((reason) => over.push(reason));
+      await t.app.get(SessionWatcher).check(watched!);
+      const ended = await t.tokens.revokeAllUserTokens('JURGEN ');
+      await t.app.get(SessionWatcher).check(watched!);
+      // Only MariaDB takes no notice of letter case, accents and spaces at the end.
+      expect([ended, over]).toEqual(DATABASE === 'mariadb' ? [1, ['revoked']] : [0, []]);
+    } finally {
+      await t.close();
+    }
+  });
+
+  it('never means another user: what a number cannot hold is refused, whatever the type of the key', async () => {
+    for (const userEntity of [IntUser, BigintUser, UuidUser, VarcharUser]) {
+      const t = await start<Keyed>(userEntity, false);
+      try {
+        for (const number of [2 ** 53, JSON.parse('9007199254740993'), 1.5, -(2 ** 60), Number.NaN, Infinity]) {
+          await expect(t.tokens.generateHeaderToken(number)).rejects.toThrow(TypeError);
+          await expect(t.tokens.revokeAllUserTokens({ id: number })).rejects.toThrow(TypeError);
+        }
+      } finally {
+        await t.close();
+      }
     }
   });
 });

@@ -44,7 +44,7 @@ export class TokenDirectory<TToken extends AnyAuthToken = AbstractAuthToken> {
   /** One session with its user, or `null`. */
   find(id: string): Promise<TToken | null> {
     return this.table.read(async (rows) => {
-      const found = await rows.leftJoinAndSelect('token.user', 'user').where('token.id = :id', { id }).getOne();
+      const found = await this.table.joinUser(rows).where('token.id = :id', { id }).getOne();
       return found && this.table.detach(found).token;
     });
   }
@@ -57,7 +57,7 @@ export class TokenDirectory<TToken extends AnyAuthToken = AbstractAuthToken> {
     const conditions = conditionsOf(request);
     const floor = conditions.length > 0 ? await this.windowEnd(request) : null;
     const rows = await this.table.read((select) => {
-      this.within(select.leftJoinAndSelect('token.user', 'user'), request, floor);
+      this.within(this.table.joinUser(select), request, floor);
       if (floor !== null) {
         select.innerJoin((rows) => this.window(rows, request, floor), 'looked_at', 'looked_at.id = token.id');
       }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityMetadata } from 'typeorm';
 import { AuthentifyConfigurationError } from '../../errors/authentify-configuration.error.js';
 import type { UserId } from '../entities/abstract-auth-token.js';
+import { typeOf } from '../column-types.js';
 import { TokenTable } from '../token-table.js';
 
 /** The largest key of PostgreSQL's `int`. */
@@ -42,8 +43,7 @@ export class UserDirectory {
   checkColumns(names: readonly string[]): void {
     for (const name of names) {
       const column = this.metadata.findColumnWithPropertyPath(name);
-      const type = typeof column?.type === 'function' ? column.type.name : (column?.type ?? '');
-      if (!TEXT_TYPE.test(type)) {
+      if (!column || !TEXT_TYPE.test(typeOf(column))) {
         throw new AuthentifyConfigurationError(
           'searchColumns',
           `names "${name}", which is no text column of ${this.metadata.name}; name its properties, such as 'email'`,
@@ -63,7 +63,7 @@ export class UserDirectory {
   }
 
   private get metadata(): EntityMetadata {
-    return this.table.ownerColumn.entityMetadata;
+    return this.table.userMetadata;
   }
 }
 

@@ -41,7 +41,7 @@ export class OrmLookup<TToken extends AnyAuthToken> {
   private withRelations(rows: SelectQueryBuilder<AbstractAuthToken>): typeof rows {
     const { metadata } = this.table.rows;
     const user = metadata.findRelationWithPropertyPath('user');
-    rows.leftJoinAndSelect('token.user', 'user');
+    this.table.joinUser(rows);
     joinEager(rows, 'token', metadata);
     if (user) joinEager(rows, 'user', user.inverseEntityMetadata);
     return rows;
