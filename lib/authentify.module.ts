@@ -31,6 +31,7 @@ import { describeToClassTransformer } from './tokens/class-transformer.js';
 import { PresentedTokens } from './tokens/presented-tokens.js';
 import { pruneJobProvider } from './tokens/prune-job.js';
 import { SessionFinder } from './tokens/session-finder.js';
+import { TokenChecks } from './tokens/token-checks.js';
 import { TokenIssuer } from './tokens/token-issuer.js';
 import { TokenLookup } from './tokens/token-lookup.js';
 import { TokenPairFactory } from './tokens/token-pair.js';
@@ -39,6 +40,7 @@ import { TokenRefresher } from './tokens/token-refresher.js';
 import { TokenTable } from './tokens/token-table.js';
 import { TokenVerifier } from './tokens/token-verifier.js';
 import { TokenWorkers } from './tokens/token-workers.js';
+import { UserActivity } from './tokens/user-activity.js';
 
 /** Where the options of `forRootAsync` may come from. */
 const SOURCES = ['useFactory', 'useClass', 'useExisting'];
@@ -65,6 +67,7 @@ function notRegistered(): never {
     ResponseHeaders,
     SessionCredentials,
     SessionFinder,
+    TokenChecks,
     TokenIssuer,
     TokenLookup,
     TokenPairFactory,
@@ -73,6 +76,7 @@ function notRegistered(): never {
     TokenTable,
     TokenVerifier,
     TokenWorkers,
+    UserActivity,
   ],
 })
 export class AuthentifyModule extends ConfigurableAuthentifyModule implements NestModule, OnModuleInit {
@@ -81,6 +85,7 @@ export class AuthentifyModule extends ConfigurableAuthentifyModule implements Ne
     private readonly table: TokenTable,
     private readonly lookup: TokenLookup,
     @Inject(SESSION_CONTROLLERS) private readonly sessionControllers: Type<SessionRoutes>[],
+    private readonly activity: UserActivity,
   ) {
     super();
   }
@@ -136,6 +141,7 @@ export class AuthentifyModule extends ConfigurableAuthentifyModule implements Ne
   /** Checks at boot what only the data source can tell. */
   async onModuleInit(): Promise<void> {
     this.table.check();
+    this.activity.check();
     this.lookup.prepare();
     await describeToClassTransformer();
     const { tokenTtl, sessionMaxTtl } = this.options;

@@ -85,7 +85,13 @@ export interface AuthentifyOptions<TUser = unknown, TToken = AbstractAuthToken<T
   csrf?: CsrfOptions | false;
   /** Named in the `WWW-Authenticate` challenge. Default `'api'`. */
   realm?: string;
-  /** Whether a user may act now; asked on verification and refresh. Default `user => user.isActive !== false`. */
+  /**
+   * Whether a user may act now; asked on verification and refresh. Default: by the user's `isActive`, where the entity
+   * has one: `true` and a number that is not 0 are active; `false`, 0, `'0'`, an empty bit and `null` are not. A column by
+   * which that cannot be told (not selected, a text, a date, a relation) stops the boot. What your function returns is read
+   * the same way, and an answer that says neither, such as `'locked'`, lets nobody in (500). It may be async; after 5
+   * seconds without an answer the request fails with 503, and nothing is ended (R75).
+   */
   isUserActive?(user: TUser): boolean | Promise<boolean>;
   /**
    * Accept the tokens of imported sessions too, until these expire or are refreshed; see `importDrfAuthentify` in

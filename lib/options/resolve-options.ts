@@ -4,6 +4,7 @@ import type { AuthentifyExtras } from './authentify-options.interface.js';
 import * as is from './option-checks.js';
 import { checkTogether } from './option-rules.js';
 import type { ResolvedOptions } from './resolved-options.js';
+import { isActiveByDefault } from './says-yes.js';
 
 /**
  * RFC 9110 §5.6.2, the grammar of scheme and cookie names. No longer, because browsers drop cookies of more than
@@ -75,10 +76,7 @@ const OPTIONS: { readonly [Name in keyof ResolvedOptions]: is.Check<ResolvedOpti
   cookie: is.optional({}, cookie),
   csrf: is.optional({}, (value) => (value === false ? false : csrf(value))),
   realm: is.optional('api', is.text(REALM, 'must be printable ASCII without quotes and backslashes')),
-  isUserActive: is.optional(
-    (user: { isActive?: unknown }) => user.isActive !== false,
-    is.callable as is.Check<ResolvedOptions['isUserActive']>,
-  ),
+  isUserActive: is.optional(isActiveByDefault, is.callable as is.Check<ResolvedOptions['isUserActive']>),
   acceptLegacyTokens: is.absentOr(is.oneOf('drf-authentify')),
   contextMaxBytes: is.optional(4096, is.wholeNumber(2, 65_536)),
   preparedStatements: is.optional(true, is.flag),

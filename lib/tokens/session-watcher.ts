@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
-import { from, lastValueFrom, Observable, type Subscriber, type Subscription, timeout } from 'rxjs';
+import { Observable, type Subscriber, type Subscription } from 'rxjs';
 import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import type { AuthentifyEvent, RejectionReason, RevokedEvent } from '../events/authentify-event.js';
 import { AuthentifyEvents } from '../events/authentify-events.js';
@@ -7,11 +7,10 @@ import type { Milliseconds } from '../options/duration.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
 import { deadlineOf } from './lifetimes.js';
-import { refusalOf } from './token-checks.js';
+import { loosely } from './owner-key.js';
+import { TokenChecks } from './token-checks.js';
 import { TokenLookup } from './token-lookup.js';
 
-/** How long the database may take to answer before it counts as one that cannot. */
-const PATIENCE: Milliseconds = 10_000;
 /** The longest that Node's timers can wait. */
 const LONGEST_DELAY: Milliseconds = 2 ** 31 - 1;
 
@@ -37,15 +36,15 @@ export class SessionWatcher implements OnModuleDestroy {
   /** Sessions to ask about next, and that question; those who come while one is under way share the next (R48). */
   readonly #doubtful = new Set<string>();
   #nextCheck?: Promise<void>;
-  #lastCheck: Promise<void> = Promise.resolve();
-
+  #lastLook: Promise<Map<string, AbstractAuthToken> | undefined> = Promise.resolve(undefined);
   #nextRound = 0;
   #wakeAt = Number.POSITIVE_INFINITY;
   #timer?: NodeJS.Timeout;
   #subscription?: Subscription;
 
   constructor(
-    @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
+    @Inject(AUTHENTIFY_OPTIONS) options: ResolvedOptions,
+    private readonly checks: TokenChecks,
     private readonly lookup: TokenLookup,
     private readonly events: AuthentifyEvents,
   ) {
@@ -89,9 +88,7 @@ export class SessionWatcher implements OnModuleDestroy {
       this.#subscription = this.events.subscribe((event) => this.#hear(event));
       this.#subscription.add(this.events.settled.subscribe((event) => this.#doubt(event)));
     }
-    const others = this.#watches.get(id);
-    if (others) others.add(watch);
-    else this.#watches.set(id, new Set([watch]));
+    this.#watches.set(id, (this.#watches.get(id) ?? new Set()).add(watch));
     this.#wakeBy(Math.min(this.#nextRound, deadlineOf(watch.token)));
     // It may have ended since its token was verified, and nobody would say so again.
     void this.#ask([id]);
@@ -119,7 +116,7 @@ export class SessionWatcher implements OnModuleDestroy {
 
   #doubt({ sessionId, userId }: Pick<RevokedEvent, 'sessionId' | 'userId'>): void {
     if (sessionId !== undefined) void this.#ask([sessionId]);
-    else void this.#ask(this.#idsWhere((token) => String(token.userId) === String(userId)));
+    else void this.#ask(this.#idsWhere((token) => loosely(token.userId) === loosely(userId)));
   }
 
   #wakeBy(time: number): void {
@@ -149,8 +146,7 @@ export class SessionWatcher implements OnModuleDestroy {
   #ask(ids: readonly string[]): Promise<void> {
     for (const id of ids) this.#doubtful.add(id);
     if (this.#doubtful.size === 0) return Promise.resolve();
-    this.#nextCheck ??= this.#lastCheck.then(() => this.#checkDoubtful());
-    this.#lastCheck = this.#nextCheck;
+    this.#nextCheck ??= this.#lastLook.then(() => this.#checkDoubtful());
     return this.#nextCheck;
   }
 
@@ -160,18 +156,23 @@ export class SessionWatcher implements OnModuleDestroy {
     this.#doubtful.clear();
     if (ids.length === 0) return;
     const now = Date.now();
+    // Whom the app's own function keeps waiting keeps nobody else waiting: the next look does not wait for judgements.
+    this.#lastLook = this.#look(ids, now);
+    const sessions = await this.#lastLook;
+    if (sessions) await Promise.all(ids.map((id) => this.#judge(id, sessions.get(id), now)));
+  }
+
+  async #look(ids: readonly string[], now: number): Promise<Map<string, AbstractAuthToken> | undefined> {
     try {
-      // A database that hangs must not keep expired sessions open.
-      const found = await lastValueFrom(from(this.lookup.byIds(ids)).pipe(timeout(PATIENCE)));
-      const sessions = new Map(found.map((session) => [session.id, session]));
-      await Promise.all(ids.map((id) => this.#judge(id, sessions.get(id), now)));
+      return new Map((await this.lookup.byIds(ids)).map((session) => [session.id, session]));
     } catch (error) {
-      if (this.#watches.size === 0) return;
+      if (this.#watches.size === 0) return undefined;
       this.logger.error(
         'Open sessions could not be checked; they stay until they expire or the next check',
         (error as Error).stack,
       );
       for (const id of this.#idsWhere((token) => deadlineOf(token) <= now)) this.#end(id, 'expired');
+      return undefined;
     }
   }
 
@@ -183,7 +184,7 @@ export class SessionWatcher implements OnModuleDestroy {
       Object.assign(token, { lastRefreshedAt, expiresAt, refreshUntil, sessionExpiresAt, rotatedAt });
       this.#wakeBy(deadlineOf(token));
     }
-    const reason = await refusalOf(session, { now, authType: undefined, deadline: expiresAt }, this.options);
+    const reason = await this.checks.endOf(session, now);
     if (reason) this.#end(id, reason);
   }
 

@@ -20,6 +20,7 @@ import {
   readOverrides,
 } from './lifetimes.js';
 import type { Place } from './place.js';
+import { hasOwner } from './present-users.js';
 import { toContext } from './token-context.js';
 import { TokenPairFactory } from './token-pair.js';
 import { TokenRepository } from './token.repository.js';
@@ -71,7 +72,7 @@ export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
     const lifetimes = this.lifetimesOf(given);
     const context = toContext(given.context, this.options.contextMaxBytes);
 
-    if (!(await this.table.hasOwner(userId))) throw new AuthentifyUserNotFoundError();
+    if (!(await hasOwner(this.table, userId))) throw new AuthentifyUserNotFoundError();
     const id = await this.nextId(userId, now);
     const issued = await this.open({ id, authType, userId, context, now, lifetimes });
     if (typeof user === 'object') issued.token.user = user;

@@ -1,4 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { from, lastValueFrom, timeout } from 'rxjs';
+import type { Milliseconds } from '../options/duration.js';
 import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
 import { CompiledLookup } from './lookup/compiled-lookup.js';
 import { NotCompilableError } from './lookup/entity-selection.js';
@@ -7,6 +9,8 @@ import { type StoredToken, TokenTable } from './token-table.js';
 
 /** How many sessions are asked for in one statement. */
 const BATCH = 1_000;
+/** How long the database may take to answer for them. */
+const PATIENCE: Milliseconds = 10_000;
 
 /** The read path: one row with its user, by digest, in one statement, from the primary (R22, R48). */
 @Injectable()
@@ -34,12 +38,16 @@ export class TokenLookup<TToken extends AnyAuthToken = AbstractAuthToken> {
     return this.prepare().byFamily(digests, this.table.transaction);
   }
 
-  /** Sessions by id with their users, ended ones too; those that are gone are left out. */
+  /**
+   * Sessions by id with their users, ended ones too; those that are gone are left out. A database that hangs counts as one
+   * that cannot answer: it must not keep expired sessions open.
+   */
   async byIds(ids: readonly string[]): Promise<TToken[]> {
     const lookup = new OrmLookup(this.table);
     const found: TToken[] = [];
     for (let start = 0; start < ids.length; start += BATCH) {
-      found.push(...(await lookup.byIds(ids.slice(start, start + BATCH))));
+      const batch = from(lookup.byIds(ids.slice(start, start + BATCH)));
+      found.push(...(await lastValueFrom(batch.pipe(timeout(PATIENCE)))));
     }
     return found;
   }

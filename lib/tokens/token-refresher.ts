@@ -19,7 +19,7 @@ import {
 import type { Place } from './place.js';
 import { PresentedTokens, type PresentedRefreshToken } from './presented-tokens.js';
 import { judge, rotatedDeadlines } from './rotation.js';
-import { refusalOf } from './token-checks.js';
+import { TokenChecks } from './token-checks.js';
 import { type HashSecret, sameDigest } from './token-digester.js';
 import { TokenLookup } from './token-lookup.js';
 import { TokenPairFactory } from './token-pair.js';
@@ -58,6 +58,7 @@ export class TokenRefresher<TToken extends AnyAuthToken = AbstractAuthToken> {
 
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly checks: TokenChecks,
     private readonly lookup: TokenLookup<TToken>,
     private readonly tokens: TokenRepository<TToken>,
     private readonly pairs: TokenPairFactory,
@@ -67,7 +68,7 @@ export class TokenRefresher<TToken extends AnyAuthToken = AbstractAuthToken> {
 
   /** The same in an app's transaction. */
   within({ lookup, tokens, events }: Place<TToken>): TokenRefresher<TToken> {
-    return new TokenRefresher(this.options, lookup, tokens, this.pairs, this.presentedTokens, events);
+    return new TokenRefresher(this.options, this.checks, lookup, tokens, this.pairs, this.presentedTokens, events);
   }
 
   async refresh(raw: unknown, options: RefreshTokenOptions = {}): Promise<IssuedTokens<TToken> | null> {
@@ -108,7 +109,7 @@ export class TokenRefresher<TToken extends AnyAuthToken = AbstractAuthToken> {
 
   private refusalOf(token: TToken, { now, authType }: Refresh): Promise<RejectionReason | null> {
     // A row without `refreshUntil` has no refresh token to accept.
-    return refusalOf(token, { now, authType, deadline: token.refreshUntil ?? new Date(0) }, this.options);
+    return this.checks.refusalOf(token, { now, authType, deadline: token.refreshUntil ?? new Date(0) });
   }
 
   /** Replaces the pair; `null` when another call was faster. */

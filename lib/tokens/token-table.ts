@@ -15,6 +15,7 @@ import { runStatement } from './database-errors.js';
 import type { AbstractAuthToken, AnyAuthToken, UserId } from './entities/abstract-auth-token.js';
 import { hide } from './hidden.js';
 import { ownerKeyOf } from './owner-key.js';
+import { ownerOf } from './present-users.js';
 import type { StatementSource } from './statements/statement.js';
 import { type Transaction, type TransactionOptions, transactionOf } from './transaction.js';
 
@@ -132,26 +133,6 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
     return ownerKeyOf(user, { column: this.ownerColumn, entity: this.userMetadata, dataSource: this.dataSource });
   }
 
-  /** Whether there is such a user, as `findOne` would say; where every row of the table is one, the INSERT tells (R73). */
-  async hasOwner(userId: UserId): Promise<boolean> {
-    if (!mayHide(this.userMetadata)) return true;
-    const { target } = this.userMetadata;
-    const condition = `user.${this.ownerColumn.propertyPath} = :userId`;
-    return this.read((rows) =>
-      rows.createQueryBuilder().select('user').from(target, 'user').where(condition, { userId }).getExists(),
-    );
-  }
-
-  /** Joins the users that `findOne` would give; others are `null`, as are those that are soft-deleted (R51, R73). */
-  joinUser(rows: SelectQueryBuilder<AbstractAuthToken>): typeof rows {
-    return rows.leftJoinAndSelect('token.user', 'user', ...kindsOf(this.userMetadata));
-  }
-
-  /** Leaves out the rows whose user `findOne` would not give. */
-  withPresentUser(rows: SelectQueryBuilder<AbstractAuthToken>): typeof rows {
-    return mayHide(this.userMetadata) ? rows.innerJoin('token.user', 'user', ...kindsOf(this.userMetadata)) : rows;
-  }
-
   /** Criteria: this user's rows, without a join. TypeORM takes an object with a falsy key, such as 0, for none. */
   ownedBy(userId: UserId): FindOptionsWhere<AbstractAuthToken> {
     return { user: userId };
@@ -210,36 +191,11 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
 
   /** The user entity. The owner's column alone may be that of a parent in a table inheritance. */
   get userMetadata(): EntityMetadata {
-    return this.owner.inverseEntityMetadata;
+    return ownerOf(this.dataSource.getMetadata(this.entity)).relation.inverseEntityMetadata;
   }
 
   /** The column of the user entity that sessions refer to. */
   get ownerColumn(): EntityMetadata['columns'][number] {
-    const column = this.owner.joinColumns[0]?.referencedColumn;
-    return column ?? missingOwner();
+    return ownerOf(this.dataSource.getMetadata(this.entity)).column;
   }
-
-  private get owner(): EntityMetadata['relations'][number] {
-    return this.dataSource.getMetadata(this.entity).findRelationWithPropertyPath('user') ?? missingOwner();
-  }
-}
-
-function missingOwner(): never {
-  throw new AuthentifyConfigurationError('tokenEntity', 'needs @TokenOwner(() => User) on its property "user"');
-}
-
-/** Whether rows of the users' table may be no users: soft-deleted, or of another child of a table inheritance. */
-function mayHide({ deleteDateColumn, parentEntityMetadata }: EntityMetadata): boolean {
-  return deleteDateColumn !== undefined || (parentEntityMetadata as EntityMetadata | undefined) !== undefined;
-}
-
-/**
- * The condition that the child of a table inheritance puts on rows of its table, for a join whose alias is `user`;
- * TypeORM itself adds it to `find`, not to joins.
- */
-function kindsOf(metadata: EntityMetadata): [condition?: string, parameters?: { kinds: unknown[] }] {
-  const { discriminatorColumn, parentEntityMetadata, childEntityMetadatas } = metadata;
-  if (!discriminatorColumn || !(parentEntityMetadata as EntityMetadata | undefined)) return [];
-  const kinds = [metadata, ...childEntityMetadatas].map(({ discriminatorValue }) => discriminatorValue);
-  return [`user.${discriminatorColumn.propertyPath} IN (:...kinds)`, { kinds }];
 }

@@ -1,20 +1,18 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
+import { Injectable } from '@nestjs/common';
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import type { RejectionReason } from '../events/authentify-event.js';
-import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AuthType } from './auth-type.js';
 import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
 import type { Place } from './place.js';
 import { PresentedTokens } from './presented-tokens.js';
-import { refusalOf } from './token-checks.js';
+import { TokenChecks } from './token-checks.js';
 import { TokenLookup } from './token-lookup.js';
 
 /** Verifies access tokens: one look-up, no write (R16, R17, R22). */
 @Injectable()
 export class TokenVerifier<TToken extends AnyAuthToken = AbstractAuthToken> {
   constructor(
-    @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly checks: TokenChecks,
     private readonly lookup: TokenLookup<TToken>,
     private readonly presented: PresentedTokens,
     private readonly events: AuthentifyEvents,
@@ -22,7 +20,7 @@ export class TokenVerifier<TToken extends AnyAuthToken = AbstractAuthToken> {
 
   /** The same in an app's transaction. */
   within({ lookup, events }: Place<TToken>): TokenVerifier<TToken> {
-    return new TokenVerifier(this.options, lookup, this.presented, events);
+    return new TokenVerifier(this.checks, lookup, this.presented, events);
   }
 
   /** The live session of an access token with its user, or `null`. */
@@ -34,7 +32,7 @@ export class TokenVerifier<TToken extends AnyAuthToken = AbstractAuthToken> {
     const token = await this.lookup.byAccessToken(digests);
     if (!token) return this.reject('unknown', authType);
 
-    const refusal = await refusalOf(token, { now, authType, deadline: token.expiresAt }, this.options);
+    const refusal = await this.checks.refusalOf(token, { now, authType, deadline: token.expiresAt });
     if (refusal) return this.reject(refusal, authType, token);
 
     this.events.emit({ type: 'authenticated', sessionId: token.id, userId: token.userId, authType: token.authType });

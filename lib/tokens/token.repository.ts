@@ -6,6 +6,7 @@ import type { Milliseconds } from '../options/duration.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AbstractAuthToken, AnyAuthToken, RevokedReason, UserId } from './entities/abstract-auth-token.js';
 import type { NewSession, PresentedToken, RotatedColumns, SlidColumns } from './session-columns.js';
+import { withPresentUser } from './present-users.js';
 import { TokenQueries } from './token-queries.js';
 import { type StoredToken, TokenTable } from './token-table.js';
 import { type TokenWrites, writesOf } from './token-writes.js';
@@ -138,7 +139,7 @@ export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> ex
   /** A user's live sessions, newest first. */
   live(userId: UserId, now: number): Promise<TToken[]> {
     return this.table.read(async (rows) => {
-      const live = this.table.withPresentUser(this.liveOf(rows, userId, now));
+      const live = withPresentUser(this.liveOf(rows, userId, now), this.table.userMetadata);
       const found = await live.orderBy('token.id', 'DESC').getMany();
       return found.map((row) => this.table.detach(row).token);
     });

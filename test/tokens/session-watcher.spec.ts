@@ -12,6 +12,7 @@ const DAY = 24 * HOUR;
 
 /** A watch, and what it has told so far. */
 interface Watching {
+  id: string;
   told: (RejectionReason | 'complete')[];
   over: Promise<void>;
   stop(): void;
@@ -49,7 +50,7 @@ describe('SessionWatcher', () => {
     });
     // The look-up that a watch begins with comes before this.
     await watcher.check({ id: '' });
-    return { told, over, stop };
+    return { id: token.id, told, over, stop };
   };
   /** Lets so much time pass, and whatever the timers began come to its end. */
   const pass = async (time: number): Promise<void> => {
@@ -208,6 +209,37 @@ describe('SessionWatcher', () => {
     await users.delete({ id: user.id });
     await pass(30 * SECOND);
     expect(gone.told).toEqual(['revoked', 'complete']);
+  });
+
+  it.each<[string, () => Promise<boolean>]>([
+    ['never answers', () => new Promise(() => {})],
+    ['throws', () => Promise.reject(new Error('The directory is away'))],
+  ])('R75: an isUserActive that %s for one user hides nobody else, and no deadline', async (what, fail) => {
+    const stuck = new Set<number>();
+    await start({ options: { isUserActive: (one) => (stuck.has(one.id) ? fail() : true) } });
+    const errors: unknown[][] = [];
+    Logger.overrideLogger({ log() {}, warn() {}, error: (...parts: unknown[]) => errors.push(parts) });
+    const hanging = await watch(await login());
+    stuck.add(user.id);
+    user = await t.createUser();
+    const [leaving, expiring] = [await watch(await login()), await watch(await login())];
+    // A round begins, and cannot come to its end for one of them.
+    await vi.advanceTimersByTimeAsync(30 * SECOND);
+    await t.dataSource.getRepository(t.tokenEntity).delete({ id: leaving.id });
+    await watcher.check({ id: leaving.id });
+    expect([hanging.told, leaving.told, expiring.told]).toEqual([[], ['revoked', 'complete'], []]);
+
+    await vi.advanceTimersByTimeAsync(10 * MINUTE);
+    await Promise.all([hanging.over, expiring.over]);
+    expect([hanging.told, expiring.told]).toEqual([
+      ['expired', 'complete'],
+      ['expired', 'complete'],
+    ]);
+    Logger.overrideLogger(false);
+    const told = errors.filter((parts) => JSON.stringify(parts).includes(hanging.id));
+    const late = errors.filter((parts) => String(parts[0]).startsWith('isUserActive has not answered for 5 seconds'));
+    if (what === 'throws') expect(told.length).toBeGreaterThan(0);
+    else expect([late.length, told.length]).toEqual([1, 0]);
   });
 
   it('waits longer than timers of Node can', async () => {

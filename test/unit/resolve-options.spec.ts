@@ -75,10 +75,26 @@ describe('options left out', () => {
     [{ isActive: true }, true],
     [{ isActive: false }, false],
     [{ isActive: undefined }, true],
-    [{ isActive: null }, true],
-    [{ isActive: 0 }, true],
+    [{ isActive: null }, false],
+    [{ isActive: 0 }, false],
+    [{ isActive: 1 }, true],
+    [{ isActive: 2 }, true],
+    [{ isActive: Number.NaN }, false],
+    [{ isActive: 0n }, false],
+    [{ isActive: 1n }, true],
+    [{ isActive: '0' }, false],
+    [{ isActive: '00' }, false],
+    [{ isActive: '0.00' }, false],
+    [{ isActive: '-0' }, false],
+    [{ isActive: '1' }, true],
+    [{ isActive: '10' }, true],
+    [{ isActive: '' }, false],
+    [{ isActive: Buffer.from([0]) }, false],
+    [{ isActive: Buffer.from([0, 1]) }, true],
+    [{ isActive: new Uint8Array(0) }, false],
+    [{ isActive: new Uint8Array([0, 1]).subarray(0, 1) }, false],
     [{}, true],
-  ])('isUserActive takes %j for active: %s', (user, active) => {
+  ])('isUserActive takes %o for active: %s', (user, active) => {
     expect(resolveOptions({}).isUserActive(user)).toBe(active);
   });
 

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import type { AbstractAuthToken, AnyAuthToken, UserId } from '../entities/abstract-auth-token.js';
+import { joinUser } from '../present-users.js';
 import { TokenTable } from '../token-table.js';
 import { type SessionState, STATE_CONDITIONS } from './session-state.js';
 
@@ -44,7 +45,7 @@ export class TokenDirectory<TToken extends AnyAuthToken = AbstractAuthToken> {
   /** One session with its user, or `null`. */
   find(id: string): Promise<TToken | null> {
     return this.table.read(async (rows) => {
-      const found = await this.table.joinUser(rows).where('token.id = :id', { id }).getOne();
+      const found = await joinUser(rows, this.table.userMetadata).where('token.id = :id', { id }).getOne();
       return found && this.table.detach(found).token;
     });
   }
@@ -57,7 +58,7 @@ export class TokenDirectory<TToken extends AnyAuthToken = AbstractAuthToken> {
     const conditions = conditionsOf(request);
     const floor = conditions.length > 0 ? await this.windowEnd(request) : null;
     const rows = await this.table.read((select) => {
-      this.within(this.table.joinUser(select), request, floor);
+      this.within(joinUser(select, this.table.userMetadata), request, floor);
       if (floor !== null) {
         select.innerJoin((rows) => this.window(rows, request, floor), 'looked_at', 'looked_at.id = token.id');
       }

@@ -1,5 +1,6 @@
 import type { EntityMetadata, SelectQueryBuilder } from 'typeorm';
 import type { AbstractAuthToken, AnyAuthToken } from '../entities/abstract-auth-token.js';
+import { joinUser } from '../present-users.js';
 import { DIGEST_COLUMNS, type StoredToken, type TokenTable } from '../token-table.js';
 
 /** Looks sessions up through TypeORM: by id, and by digest, one statement each, for entities that cannot be compiled. */
@@ -41,7 +42,7 @@ export class OrmLookup<TToken extends AnyAuthToken> {
   private withRelations(rows: SelectQueryBuilder<AbstractAuthToken>): typeof rows {
     const { metadata } = this.table.rows;
     const user = metadata.findRelationWithPropertyPath('user');
-    this.table.joinUser(rows);
+    joinUser(rows, this.table.userMetadata);
     joinEager(rows, 'token', metadata);
     if (user) joinEager(rows, 'user', user.inverseEntityMetadata);
     return rows;
