@@ -55,7 +55,7 @@ export const ConfigurableAuthentifyModule = ConfigurableModuleClass as {
 function defineModule(definition: DynamicModule, extras: Extras): DynamicModule {
   const tokenEntity = tokenEntityOf(extras);
   const dataSource = dataSourceOf(extras);
-  const controllers = sessionControllers(extras.sessionRoutes);
+  const controllers = sessionControllers(extras.sessionRoutes, nameOf(extras));
   return {
     ...definition,
     global: flag(extras, 'isGlobal', true),

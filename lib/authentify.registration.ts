@@ -1,11 +1,13 @@
 import { type DynamicModule, Inject, type Type } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
-import { AUTH_TOKEN_ENTITY } from './authentify.constants.js';
+import { AUTH_TOKEN_ENTITY, AUTHENTIFY_OPTIONS } from './authentify.constants.js';
 import { type Injectable, offeredName } from './authentify.offers.js';
 import { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';
 
 /** What the registration without a name is called where one is asked for. */
 export const UNNAMED = 'default';
+
+type ModuleOf<T> = T extends Map<string, infer TModule> ? TModule : never;
 
 /**
  * The injection token of one of this library's classes in the registration of that `name`; the one without a name is
@@ -56,6 +58,18 @@ export function offer(
     providers: [...(definition.providers ?? []), ...named],
     exports: name === undefined ? [...names, ...offered] : names,
   };
+}
+
+/** The registrations of an app by name, each as the module it is. */
+export function registrationsIn(modules: ModulesContainer): Map<string, ModuleOf<ModulesContainer>> {
+  return new Map(
+    [...modules.values()].flatMap((module) =>
+      [...module.providers.keys()].flatMap((token) => {
+        const [, name] = /^authentify:(\w+):/.exec(String(token)) ?? [];
+        return name !== undefined && token === providerFor(name, AUTHENTIFY_OPTIONS) ? [[name, module] as const] : [];
+      }),
+    ),
+  );
 }
 
 /**

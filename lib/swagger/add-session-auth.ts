@@ -1,24 +1,32 @@
 import type { INestApplicationContext, Type } from '@nestjs/common';
-import { ModulesContainer } from '@nestjs/core';
-import { ApiSecurity, type DocumentBuilder } from '@nestjs/swagger';
+import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
+import type { DocumentBuilder } from '@nestjs/swagger';
+import { AllRoutesGuard } from '../authentication/guards/all-routes.guard.js';
 import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
-import { providerFor, UNNAMED } from '../authentify.registration.js';
+import { providerFor, registrationsIn, UNNAMED } from '../authentify.registration.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { SessionRoutes } from '../session-routes/session-routes.js';
-import { requirementsOf, schemeName } from './security-schemes.js';
-import './session-routes.documentation.js';
+import { describeRoutes } from './described-routes.js';
+import { type GlobalGuards, requirementsOfGuard } from './route-access.js';
+import { bothOf, requirementsOf, schemeName } from './security-schemes.js';
+import { documentSessionRoutes } from './session-routes.documentation.js';
 
+type App = Pick<INestApplicationContext, 'get'>;
+type Registrations = ReturnType<typeof registrationsIn>;
 type SecurityScheme = Parameters<DocumentBuilder['addSecurity']>[1];
 
-/** Controllers that say already which schemes they take; several documents of one app repeat nothing. */
-const documented = new WeakSet<Type>();
-
 /**
- * Adds to a document how sessions authenticate: two security schemes, `authentify-header` and `authentify-cookie`, with
- * the prefix and the cookie name of the app's own options. Session routes, if there are any, are documented with them;
- * your own routes are with `@ApiAuthentify()`.
+ * Adds to a document how sessions authenticate, and describes what each route asks for. Call it before
+ * `SwaggerModule.createDocument`.
  *
- * @param registration the name of a registration beside others, whose schemes end in it: `authentify-header-staff`.
+ * - Two security schemes for each registration, `authentify-header` and `authentify-cookie`, with the prefix and the
+ *   cookie name of its options. Those of a named registration end in its name: `authentify-header-staff`.
+ * - Each route behind a guard of the library, by `guardAllRoutes` too, gets its security requirement, its 401 and 503,
+ *   and a 403 where the cross-site check or `@RequireContext` can refuse it. A route that is `@Public()` asks for nothing.
+ *   What you describe yourself stays as it is.
+ * - The session routes are described whole.
+ *
+ * @param registration adds the schemes of this registration only, for a document of one user type.
  * @example
  * ```ts
  * const builder = addSessionAuth(app, new DocumentBuilder().setTitle('Shop'));
@@ -26,18 +34,33 @@ const documented = new WeakSet<Type>();
  * ```
  * @throws UnknownElementException of Nest when the app has no registration of that name.
  */
-export function addSessionAuth(
-  app: Pick<INestApplicationContext, 'get'>,
-  builder: DocumentBuilder,
-  registration: string = UNNAMED,
-): DocumentBuilder {
-  const { authHeaderPrefixes, authCookieNames } = app.get<ResolvedOptions>(
-    providerFor(registration, AUTHENTIFY_OPTIONS),
+export function addSessionAuth(app: App, builder: DocumentBuilder, registration?: string): DocumentBuilder {
+  const modules = app.get(ModulesContainer);
+  const registrations = registrationsIn(modules);
+  for (const name of registration === undefined ? registrations.keys() : [registration]) {
+    const { authHeaderPrefixes, authCookieNames } = optionsOf(app, name);
+    builder
+      .addSecurity(schemeName('header', name), headerScheme(authHeaderPrefixes))
+      .addSecurity(schemeName('cookie', name), { type: 'apiKey', in: 'cookie', name: authCookieNames[0] ?? '' });
+  }
+
+  for (const [name, { controllers }] of registrations) {
+    for (const controller of controllers.keys()) documentSessionRoutes(controller as Type, name);
+  }
+  const controllers = new Set(
+    [...modules.values()].flatMap((module) => Array.from(module.controllers.keys() as Iterable<Type>)),
   );
-  documentSessionRoutes(app.get(ModulesContainer), registration);
-  return builder
-    .addSecurity(schemeName('header', registration), headerScheme(authHeaderPrefixes))
-    .addSecurity(schemeName('cookie', registration), { type: 'apiKey', in: 'cookie', name: authCookieNames[0] ?? '' });
+  const own = [...controllers].filter(({ prototype }) => !(prototype instanceof SessionRoutes));
+  const checked = [...registrations.keys()].filter((name) => optionsOf(app, name).csrf !== false);
+  describeRoutes(own, {
+    globals: globalGuardsOf(app, registrations),
+    checkedSchemes: new Set(checked.map((name) => schemeName('cookie', name))),
+  });
+  return builder;
+}
+
+function optionsOf(app: App, registration: string): ResolvedOptions {
+  return app.get<ResolvedOptions>(providerFor(registration, AUTHENTIFY_OPTIONS), { strict: false });
 }
 
 /** OpenAPI knows `Bearer`; any other prefix is just what a header begins with. */
@@ -46,13 +69,15 @@ function headerScheme(prefixes: readonly string[]): SecurityScheme {
   return { type: 'apiKey', in: 'header', name: 'Authorization', description: `${prefixes[0]} <access token>` };
 }
 
-/** Only a registration's own controller is of that registration; its methods are shared by all. */
-function documentSessionRoutes(modules: ModulesContainer, registration: string): void {
-  const own = [...modules.values()].find((module) => module.exports.has(providerFor(registration, AUTHENTIFY_OPTIONS)));
-  for (const controller of own?.controllers.keys() ?? []) {
-    const type = controller as Type;
-    if (documented.has(type) || !(type.prototype instanceof SessionRoutes)) continue;
-    documented.add(type);
-    for (const requirement of requirementsOf(registration)) ApiSecurity(requirement)(type);
+function globalGuardsOf(app: App, registrations: Registrations): GlobalGuards {
+  const globals: GlobalGuards = {};
+  for (const guard of app.get(ApplicationConfig).getGlobalGuards()) {
+    const [name = UNNAMED] =
+      [...registrations].find(([, { providers }]) =>
+        [...providers.values()].some(({ instance }) => instance === guard),
+      ) ?? [];
+    if (guard instanceof AllRoutesGuard) globals.otherwise = requirementsOf(name);
+    else globals.always = bothOf(globals.always, requirementsOfGuard(guard.constructor as Type, name));
   }
+  return globals;
 }

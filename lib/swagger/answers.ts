@@ -1,27 +1,116 @@
-import { ApiForbiddenResponse, ApiProperty, ApiUnauthorizedResponse } from '@nestjs/swagger';
+import {
+  ApiExtraModels,
+  ApiProperty,
+  ApiResponse,
+  type ApiResponseOptions,
+  ApiSchema,
+  getSchemaPath,
+} from '@nestjs/swagger';
+import type { Type } from '@nestjs/common';
 
-/** The body of every 401 (R60). */
+/** The body of every refusal but those below, as Nest writes it. */
+@ApiSchema({ name: 'AuthentifyError' })
+export class ErrorAnswer {
+  @ApiProperty({ type: 'integer', description: 'The HTTP status.', example: 403 })
+  statusCode!: number;
+
+  @ApiProperty({ type: String, example: 'Forbidden' })
+  message!: string;
+
+  @ApiProperty({ type: String, required: false, description: 'The name of the HTTP status.', example: 'Bad Request' })
+  error?: string;
+
+  @ApiProperty({
+    type: String,
+    required: false,
+    description: 'The cause, for programs: `cross_site_request`, `invalid_request`.',
+    example: 'cross_site_request',
+  })
+  errorCode?: string;
+}
+
+/** The body of every 401 but that of a stale login (R60). */
+@ApiSchema({ name: 'AuthentifyUnauthorized' })
 export class UnauthorizedAnswer {
-  @ApiProperty({ type: 'integer', example: 401 })
+  @ApiProperty({ type: 'integer', enum: [401] })
   statusCode!: number;
 
   @ApiProperty({ type: String, example: 'Unauthorized' })
   message!: string;
 
-  @ApiProperty({ type: String, example: 'invalid_token' })
+  @ApiProperty({ type: String, enum: ['invalid_token'] })
   errorCode!: string;
 }
 
-/** Describes the 401 of the guards. */
-export const Refused = (): MethodDecorator =>
-  ApiUnauthorizedResponse({
-    description: 'No token, or one that is no good; the reason is not told.',
-    headers: {
-      'WWW-Authenticate': { description: 'How to authenticate (RFC 9110, 11.6.1).', schema: { type: 'string' } },
-    },
-    type: UnauthorizedAnswer,
-  });
+/** The body of the 401 that asks for a new login (RFC 9470 §3). */
+@ApiSchema({ name: 'AuthentifyLoginRequired' })
+export class StaleLoginAnswer {
+  @ApiProperty({ type: 'integer', enum: [401] })
+  statusCode!: number;
 
-/** Describes the 403 of the cross-site check (R54). */
-export const OwnSiteOnly = (): MethodDecorator =>
-  ApiForbiddenResponse({ description: 'A page of another site sent this with a cookie.' });
+  @ApiProperty({ type: String, example: 'A more recent login is required' })
+  message!: string;
+
+  @ApiProperty({ type: String, enum: ['insufficient_user_authentication'] })
+  errorCode!: string;
+
+  @ApiProperty({ type: 'integer', description: 'How many seconds ago the login may be.', example: 600 })
+  maxAge!: number;
+}
+
+/** One answer of an operation, and the models its body refers to. */
+export interface Answer {
+  readonly options: ApiResponseOptions & { readonly status: number };
+  readonly models: readonly Type[];
+}
+
+/** An answer with one of these JSON bodies, or a list of one; refusals are JSON, whatever the route itself produces. */
+export function answer(status: number, description: string, ...models: (Type | [Type])[]): Answer {
+  const schemas = models.map((model) =>
+    Array.isArray(model) ? { type: 'array', items: refTo(model[0]) } : refTo(model),
+  );
+  const schema = schemas.length > 1 ? { oneOf: schemas } : schemas[0];
+  const body = schema && { content: { 'application/json': { schema } } };
+  return { options: { status, description, ...body }, models: models.flat() };
+}
+
+/** A 401. */
+export function challenged(description: string, ...models: Type[]): Answer {
+  const { options } = answer(401, description, ...models);
+  const header = {
+    description: 'How to authenticate (RFC 9110, section 11.6.1).',
+    schema: { type: 'string', example: 'Bearer realm="api", error="invalid_token"' },
+  };
+  return { options: { ...options, headers: { 'WWW-Authenticate': header } }, models };
+}
+
+/** What adds an answer to a controller or a handler. */
+export function decoratorsOf({ options, models }: Answer): (ClassDecorator & MethodDecorator)[] {
+  // The decorator keeps what it is given, and writes to it.
+  return [ApiResponse({ ...options }), ApiExtraModels(...models)] as (ClassDecorator & MethodDecorator)[];
+}
+
+function refTo(model: Type): { $ref: string } {
+  return { $ref: getSchemaPath(model) };
+}
+
+const ANOTHER_SITE = 'A page of another site sent this request with a cookie';
+const WRONG_CONTEXT = 'The context of the session does not allow this';
+
+/** What the library answers instead of the route. */
+export const REFUSALS = {
+  unauthorized: challenged('Missing or invalid access token.', UnauthorizedAnswer),
+  staleLogin: challenged(
+    'Missing or invalid access token, or the user must log in again first.',
+    UnauthorizedAnswer,
+    StaleLoginAnswer,
+  ),
+  crossSite: answer(403, `${ANOTHER_SITE}.`, ErrorAnswer),
+  wrongContext: answer(403, `${WRONG_CONTEXT}.`, ErrorAnswer),
+  crossSiteOrWrongContext: answer(
+    403,
+    `${WRONG_CONTEXT}, or a page of another site sent it with a cookie.`,
+    ErrorAnswer,
+  ),
+  unavailable: answer(503, 'The database cannot answer now. Try again later.', ErrorAnswer),
+};

@@ -1,116 +1,134 @@
-import {
-  ApiBadRequestResponse,
-  ApiBody,
-  ApiNoContentResponse,
-  ApiOkResponse,
-  ApiOperation,
-  ApiParam,
-  ApiProperty,
-  ApiSecurity,
-  ApiUnsupportedMediaTypeResponse,
-} from '@nestjs/swagger';
+import type { Type } from '@nestjs/common';
+import { ApiBody, ApiOperation, ApiParam, ApiSecurity } from '@nestjs/swagger';
+import { UNNAMED } from '../authentify.registration.js';
+import { sessionTag } from '../session-routes/session-controllers.js';
 import { SessionRoutes } from '../session-routes/session-routes.js';
-import { RefreshAnswer, RefreshBody, SessionView } from '../session-routes/session-views.js';
-import { OwnSiteOnly, Refused } from './answers.js';
+import { RefreshBody, SessionView } from '../session-routes/session-views.js';
+import { type Answer, answer, challenged, decoratorsOf, ErrorAnswer, REFUSALS, UnauthorizedAnswer } from './answers.js';
+import { requirementsOf } from './security-schemes.js';
+import { DeadlinesAnswer, TokensAnswer } from './session-routes.models.js';
 
-const INSTANT = { type: String, format: 'date-time' };
-const MAYBE_INSTANT = { ...INSTANT, nullable: true };
+const BODY = ApiBody({ type: RefreshBody, required: false });
+const BAD_BODY = answer(400, 'The body is malformed, or `refreshToken` is not a string.', ErrorAnswer);
+const NOT_JSON = answer(415, 'The body is not JSON.', ErrorAnswer);
+const NOT_PARSED = answer(500, 'The app does not parse JSON bodies.', ErrorAnswer);
+const { unauthorized, crossSite, unavailable } = REFUSALS;
 
-/** A refresh token is no access token, so refresh and logout do without one. */
-const NO_ACCESS_TOKEN_NEEDED = ApiSecurity({});
-
-// Decorators used as functions, and once: the routes themselves must not know a package that the app may not have.
-describe(RefreshBody, {
-  refreshToken: ApiProperty({
-    type: String,
-    required: false,
-    description: 'Absent where the refresh token comes in its cookie.',
-  }),
-});
-describe(RefreshAnswer, {
-  accessToken: ApiProperty({ type: String, required: false, description: 'Absent where the tokens are in cookies.' }),
-  refreshToken: ApiProperty({ type: String, required: false, nullable: true }),
-  expiresAt: ApiProperty({ ...MAYBE_INSTANT, description: 'When the access token dies; null = never.' }),
-  refreshUntil: ApiProperty({ ...MAYBE_INSTANT, description: 'Until when the refresh token is good.' }),
-});
-describe(SessionView, {
-  id: ApiProperty({ type: String, format: 'uuid' }),
-  context: ApiProperty({
-    type: 'object',
-    additionalProperties: true,
-    description: 'What the app knows of the device.',
-  }),
-  createdAt: ApiProperty(INSTANT),
-  lastRefreshedAt: ApiProperty(INSTANT),
-  expiresAt: ApiProperty(MAYBE_INSTANT),
-  refreshUntil: ApiProperty(MAYBE_INSTANT),
-  current: ApiProperty({ type: Boolean, description: 'Whether it is the session that asks.' }),
-});
-
-const REFRESH_BODY = ApiBody({ type: RefreshBody, required: false });
-const BAD_FIELD = ApiBadRequestResponse({ description: 'refreshToken is not a string.' });
-const NOT_JSON = ApiUnsupportedMediaTypeResponse({ description: 'The body is not JSON.' });
-
-document('refresh', [
-  ApiOperation({
-    summary: 'Exchange a refresh token for the next pair',
-    description:
-      'Send the refresh token as JSON, and the tokens are in the answer. Or send nothing but its cookie, and the new ' +
-      'tokens are in cookies only.',
-  }),
-  NO_ACCESS_TOKEN_NEEDED,
-  REFRESH_BODY,
-  ApiOkResponse({ type: RefreshAnswer }),
-  BAD_FIELD,
-  Refused(),
-  OwnSiteOnly(),
-  NOT_JSON,
-]);
-document('logout', [
-  ApiOperation({
-    summary: 'End this session',
-    description:
-      'Takes the access token, also one that has run out, or the refresh token: as JSON, in the header or in its cookie. ' +
-      'The same answer for a token that names no session any more.',
-  }),
-  NO_ACCESS_TOKEN_NEEDED,
-  REFRESH_BODY,
-  ApiNoContentResponse({ description: 'The session has ended, now or before.' }),
-  BAD_FIELD,
-  OwnSiteOnly(),
-  NOT_JSON,
-]);
-document('logoutAll', [
-  ApiOperation({ summary: 'End all sessions of the user' }),
-  ApiNoContentResponse({ description: 'They have ended, this one too.' }),
-  Refused(),
-  OwnSiteOnly(),
-]);
-document('logoutOthers', [
-  ApiOperation({ summary: 'End all sessions of the user but this one' }),
-  ApiNoContentResponse({ description: 'They have ended.' }),
-  Refused(),
-  OwnSiteOnly(),
-]);
-document('list', [
-  ApiOperation({ summary: 'List where the user is logged in, newest first' }),
-  ApiOkResponse({ type: SessionView, isArray: true }),
-  Refused(),
-]);
-document('end', [
-  ApiOperation({ summary: 'End one of the user’s sessions' }),
-  ApiParam({ name: 'id', type: String, description: 'Of the list.' }),
-  ApiNoContentResponse({ description: 'It has ended; the same for an unknown, foreign or malformed id.' }),
-  Refused(),
-  OwnSiteOnly(),
-]);
-
-function describe<T>(model: { prototype: T }, properties: { [key in keyof T & string]-?: PropertyDecorator }): void {
-  for (const [name, decorate] of Object.entries<PropertyDecorator>(properties))
-    decorate(model.prototype as object, name);
+/** What a document says of one of the session routes. */
+interface Operation {
+  summary: string;
+  description: string;
+  /** A refresh token is no access token, so refresh and logout do without one. */
+  isOpen?: boolean;
+  parameters?: MethodDecorator[];
+  answers: Answer[];
 }
 
-function document(route: string, decorators: MethodDecorator[]): void {
-  const descriptor = Object.getOwnPropertyDescriptor(SessionRoutes.prototype, route)!;
-  for (const decorate of decorators) decorate(SessionRoutes.prototype, route, descriptor);
+const OPERATIONS: Record<string, Operation> = {
+  refresh: {
+    summary: 'Exchange a refresh token for new tokens',
+    description:
+      'A header session sends its refresh token as JSON and gets the new tokens in the body. A cookie session sends no ' +
+      'body: its refresh token comes in the cookie, and the new tokens are set as cookies. The old tokens stop working.',
+    isOpen: true,
+    parameters: [BODY],
+    answers: [
+      withCookies(
+        answer(
+          200,
+          'The new tokens of a header session. For a cookie session, when the tokens in its new cookies expire.',
+          TokensAnswer,
+          DeadlinesAnswer,
+        ),
+        'The new tokens of a cookie session.',
+      ),
+      BAD_BODY,
+      challenged('Missing or invalid refresh token.', UnauthorizedAnswer),
+      crossSite,
+      NOT_JSON,
+      NOT_PARSED,
+      unavailable,
+    ],
+  },
+  logout: {
+    summary: 'Log out: end this session',
+    description:
+      'Takes the access token, even an expired one, or the refresh token: as JSON, in the header or in its cookie. The ' +
+      'answer is the same for a token that no longer names a session.',
+    isOpen: true,
+    parameters: [BODY],
+    answers: [
+      withCookies(answer(204, 'The session has ended.'), 'Clears the cookies of a cookie session.'),
+      BAD_BODY,
+      crossSite,
+      NOT_JSON,
+      NOT_PARSED,
+      unavailable,
+    ],
+  },
+  logoutAll: {
+    summary: 'End all sessions of the user',
+    description: 'Logs the user out on every device, this one too.',
+    answers: [
+      withCookies(
+        answer(204, 'All sessions of the user have ended, this one too.'),
+        'Clears the cookies of a cookie session.',
+      ),
+      unauthorized,
+      crossSite,
+      unavailable,
+    ],
+  },
+  logoutOthers: {
+    summary: 'End all other sessions of the user',
+    description: 'Logs the user out on every device but this one.',
+    answers: [answer(204, 'All other sessions of the user have ended.'), unauthorized, crossSite, unavailable],
+  },
+  list: {
+    summary: 'List the sessions of the user',
+    description: 'Shows where the user is logged in, the newest session first.',
+    answers: [answer(200, 'The sessions that can still be used.', [SessionView]), unauthorized, unavailable],
+  },
+  end: {
+    summary: 'End one session of the user',
+    description: 'Logs the user out on one device.',
+    parameters: [ApiParam({ name: 'id', type: String, description: 'Session id, as listed by GET sessions.' })],
+    answers: [
+      answer(204, 'The session has ended. The answer is the same for an id that is malformed, unknown or foreign.'),
+      unauthorized,
+      crossSite,
+      unavailable,
+    ],
+  },
+};
+
+/** Controllers that are documented already; several documents of one app repeat nothing. */
+const documented = new WeakSet<Type>();
+
+/** Documents a registration's session routes, if the controller is that of such routes. */
+export function documentSessionRoutes(controller: Type, registration: string): void {
+  const { prototype } = controller as Type<object>;
+  if (!(prototype instanceof SessionRoutes) || documented.has(controller)) return;
+  documented.add(controller);
+  const requirements = requirementsOf(registration);
+  for (const [name, { summary, description, isOpen, parameters = [], answers }] of Object.entries(OPERATIONS)) {
+    const decorators = [
+      ApiOperation({
+        // Written down: an app's `operationIdFactory` need not tell controllers apart.
+        operationId: `${sessionTag(registration === UNNAMED ? undefined : registration)}_${name}`,
+        summary,
+        description,
+      }),
+      ...[...requirements, ...(isOpen === true ? [{}] : [])].map((one) => ApiSecurity(one)),
+      ...parameters,
+      ...answers.flatMap(decoratorsOf),
+    ];
+    const descriptor = Object.getOwnPropertyDescriptor(prototype, name)!;
+    for (const decorate of decorators) decorate(prototype, name, descriptor);
+  }
+}
+
+function withCookies({ options, models }: Answer, description: string): Answer {
+  const headers = { 'Set-Cookie': { description, schema: { type: 'string' } } };
+  return { options: { ...options, headers }, models };
 }

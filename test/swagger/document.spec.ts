@@ -13,7 +13,8 @@ import {
 } from 'nestjs-authentify';
 import { addSessionAuth, ApiAuthentify } from 'nestjs-authentify/swagger';
 import { afterEach, describe, expect, it } from 'vitest';
-import { bearer, send } from '../requests/client.js';
+import { type Answer, bearer, send } from '../requests/client.js';
+import { cookiesOf, JSON_TYPE, sessionClient } from '../session-routes/client.js';
 import { ADAPTERS, type Setup, startApp, type TestApp } from '../support/app.js';
 import { Staff, StaffToken } from '../support/staff.js';
 
@@ -112,6 +113,33 @@ const securityOf = ({ paths }: OpenAPIObject): Record<string, unknown> =>
 const answersOf = ({ paths }: OpenAPIObject, path: string, method: 'get' | 'post' | 'delete' = 'get') =>
   paths[path]?.[method]?.responses;
 
+type ResponseObject = { content?: Record<string, { schema: object }> };
+type Schema = {
+  $ref?: string;
+  oneOf?: Schema[];
+  items?: Schema;
+  properties?: Record<string, object>;
+  required?: string[];
+};
+
+/** Where a body is not as a schema has it: members that are missing, and members it does not know. */
+function faultsOf(document: OpenAPIObject, schema: Schema, body: unknown): string[] {
+  if (schema.$ref !== undefined) {
+    const model = document.components?.schemas?.[schema.$ref.split('/').at(-1)!] as Schema;
+    return faultsOf(document, model, body);
+  }
+  if (schema.oneOf) {
+    const fitting = schema.oneOf.filter((one) => faultsOf(document, one, body).length === 0);
+    return fitting.length === 1 ? [] : [`fits ${fitting.length} of oneOf`];
+  }
+  const { items } = schema;
+  if (items) return (body as unknown[]).flatMap((one) => faultsOf(document, items, one));
+  const members = Object.keys(body as object);
+  const missing = (schema.required ?? []).filter((name) => !members.includes(name));
+  const unknown = members.filter((name) => !(name in (schema.properties ?? {})));
+  return [...missing.map((name) => `no ${name}`), ...unknown.map((name) => `unknown ${name}`)];
+}
+
 describe.each(ADAPTERS)('the OpenAPI document of an app on %s', (adapter) => {
   let t: TestApp | undefined;
   afterEach(() => t?.close());
@@ -139,11 +167,11 @@ describe.each(ADAPTERS)('the OpenAPI document of an app on %s', (adapter) => {
     await start();
     expect(securityOf(documentOf(t!))).toEqual({
       'get /profile': EITHER,
-      'get /profile/terms': undefined,
+      'get /profile/terms': [],
       'get /profile/greeting': ANONYMOUS_TOO,
       'post /profile/picture': [COOKIE],
       'get /profile/card': EITHER,
-      'get /lobby': undefined,
+      'get /lobby': [],
       'get /report': [HEADER],
       'get /report/public': undefined,
     });
@@ -156,16 +184,16 @@ describe.each(ADAPTERS)('the OpenAPI document of an app on %s', (adapter) => {
     expect(answersOf(document, '/profile')).toMatchObject({
       200: {},
       401: {
-        description: expect.stringContaining('reason is not told'),
+        description: 'Missing or invalid access token.',
         headers: { 'WWW-Authenticate': { schema: { type: 'string' } } },
-        content: { 'application/json': { schema: { $ref: '#/components/schemas/UnauthorizedAnswer' } } },
+        content: { 'application/json': { schema: { $ref: '#/components/schemas/AuthentifyUnauthorized' } } },
       },
     });
-    const { required } = document.components!.schemas!.UnauthorizedAnswer as { required: string[] };
+    const { required } = document.components!.schemas!.AuthentifyUnauthorized as { required: string[] };
     expect(required.toSorted()).toEqual(Object.keys(refusal.json).toSorted());
     expect(answersOf(document, '/profile/card')).toMatchObject({ 401: { description: 'My own words' } });
-    expect(Object.keys(answersOf(document, '/profile/picture', 'post')!)).toEqual(['201', '401']);
-    expect(Object.keys(answersOf(document, '/report')!)).toEqual(['202', '401']);
+    expect(Object.keys(answersOf(document, '/profile/picture', 'post')!)).toEqual(['201', '401', '403', '503']);
+    expect(Object.keys(answersOf(document, '/report')!)).toEqual(['202', '401', '503']);
     for (const open of ['/profile/terms', '/lobby', '/report/public']) {
       expect(Object.keys(answersOf(document, open)!)).toEqual(['200']);
     }
@@ -182,40 +210,83 @@ describe.each(ADAPTERS)('the OpenAPI document of an app on %s', (adapter) => {
       'get /auth/sessions': EITHER,
       'delete /auth/sessions/{id}': EITHER,
     });
-    const { paths, components } = document;
-    expect(paths['/auth/refresh']?.post).toMatchObject({
-      summary: expect.any(String),
-      requestBody: {
-        required: false,
-        content: { 'application/json': { schema: { $ref: '#/components/schemas/RefreshBody' } } },
-      },
-      responses: {
-        200: { content: { 'application/json': { schema: { $ref: '#/components/schemas/RefreshAnswer' } } } },
-        400: {},
-        401: {},
-        403: {},
-        415: {},
-      },
+    const answers = Object.fromEntries(
+      Object.entries(document.paths).flatMap(([path, item]) =>
+        Object.entries(item).map(([method, { responses }]) => [
+          `${method} ${path}`,
+          Object.keys((responses ?? {}) as object).join(' '),
+        ]),
+      ),
+    );
+    expect(answers).toEqual({
+      'post /auth/refresh': '200 400 401 403 415 500 503',
+      'post /auth/logout': '204 400 403 415 500 503',
+      'post /auth/logout-all': '204 401 403 503',
+      'post /auth/logout-others': '204 401 403 503',
+      'get /auth/sessions': '200 401 503',
+      'delete /auth/sessions/{id}': '204 401 403 503',
     });
-    expect(Object.keys(answersOf(document, '/auth/logout', 'post')!)).toEqual(['204', '400', '403', '415']);
-    expect(Object.keys(answersOf(document, '/auth/logout-all', 'post')!)).toEqual(['204', '401', '403']);
-    expect(answersOf(document, '/auth/sessions')).toMatchObject({
-      200: {
-        content: {
-          'application/json': { schema: { type: 'array', items: { $ref: '#/components/schemas/SessionView' } } },
-        },
+    expect(document.paths['/auth/refresh']?.post?.requestBody).toMatchObject({ required: false });
+    expect(document.components?.schemas).toMatchObject({
+      AuthentifyTokens: {
+        properties: { refreshToken: { nullable: true } },
+        required: ['accessToken', 'refreshToken', 'expiresAt', 'refreshUntil'],
       },
-      401: {},
+      AuthentifyDeadlines: { required: ['expiresAt', 'refreshUntil'], additionalProperties: false },
     });
-    expect(Object.keys(answersOf(document, '/auth/sessions/{id}', 'delete')!)).toEqual(['204', '401', '403']);
+  });
 
-    const header = await t!.tokens.generateHeaderToken(await t!.createUser());
-    const [session] = (await send(`${t!.url}/auth/sessions`, { headers: bearer(header.accessToken) }))
-      .json as unknown as Record<string, unknown>[];
-    const propertiesOf = (name: string) =>
-      Object.keys((components!.schemas![name] as { properties: object }).properties).toSorted();
-    expect(propertiesOf('SessionView')).toEqual(Object.keys(session!).toSorted());
-    expect(propertiesOf('RefreshAnswer')).toEqual(Object.keys(header.toJSON()).toSorted());
+  it('says of the session routes what they really answer', async () => {
+    await start({ extras: { sessionRoutes: { path: 'auth' } }, controllers: [] });
+    t!.app.useLogger(false);
+    const document = documentOf(t!);
+    const routes = sessionClient(`${t!.url}/auth`);
+    const user = await t!.createUser();
+    const [header, cookie] = [await t!.tokens.generateHeaderToken(user), await t!.tokens.generateCookieToken(user)];
+    const byHeader = { headers: bearer(header.accessToken) };
+    const foreign = { headers: { ...cookiesOf(cookie), 'Sec-Fetch-Site': 'cross-site' } };
+    const form = { headers: { 'Content-Type': 'text/plain' }, body: 'refreshToken=x' };
+    const malformed = { headers: JSON_TYPE, body: '{' };
+    const expectAsDocumented = (method: 'get' | 'post' | 'delete', path: string, status: number, answer: Answer) => {
+      expect([path, answer.status]).toEqual([path, status]);
+      const response = answersOf(document, `/auth/${path}`, method)?.[status] as ResponseObject | undefined;
+      const schema = response?.content?.['application/json']?.schema;
+      expect([path, status, schema ? faultsOf(document, schema, answer.json) : answer.text]).toEqual([
+        path,
+        status,
+        schema ? [] : '',
+      ]);
+    };
+
+    const next = await routes.refresh(header.refreshToken);
+    expectAsDocumented('post', 'refresh', 200, next);
+    byHeader.headers = bearer(next.json.accessToken as string);
+    expectAsDocumented('post', 'refresh', 200, await routes.refreshByCookie(cookie));
+    expectAsDocumented('get', 'sessions', 200, await routes.call('GET', 'sessions', byHeader));
+    expectAsDocumented('delete', 'sessions/{id}', 204, await routes.call('DELETE', 'sessions/x', byHeader));
+
+    for (const path of ['refresh', 'logout']) {
+      expectAsDocumented('post', path, 400, await routes.call('POST', path, malformed));
+      expectAsDocumented(
+        'post',
+        path,
+        400,
+        await routes.call('POST', path, { ...malformed, body: '{"refreshToken":5}' }),
+      );
+      expectAsDocumented('post', path, 403, await routes.call('POST', path, foreign));
+    }
+    for (const path of ['refresh', 'logout']) {
+      expectAsDocumented('post', path, 415, await routes.call('POST', path, form));
+    }
+    expectAsDocumented('post', 'refresh', 401, await routes.refresh('bad'));
+    expectAsDocumented('get', 'sessions', 401, await routes.call('GET', 'sessions'));
+    expectAsDocumented('post', 'logout-all', 401, await routes.call('POST', 'logout-all'));
+    expectAsDocumented('post', 'logout-all', 403, await routes.call('POST', 'logout-all', foreign));
+
+    await t!.dataSource.destroy();
+    expectAsDocumented('get', 'sessions', 503, await routes.call('GET', 'sessions', byHeader));
+    expectAsDocumented('post', 'logout', 503, await routes.call('POST', 'logout', byHeader));
+    await t!.dataSource.initialize();
   });
 
   it('can be made twice, and is the same', async () => {

@@ -4,7 +4,11 @@ import { AuthentifyGuard } from './authentify.guard.js';
 import { Authenticates, authenticates } from './route.js';
 
 /** A guard that asks the guard of a named registration, wherever it is used. */
-abstract class NamedGuard implements CanActivate {
+export abstract class NamedGuard implements CanActivate {
+  /** The library's guard it stands for. */
+  static readonly of: Type<CanActivate>;
+  /** The name of the registration whose guard that is. */
+  static readonly registration: string;
   protected abstract readonly guard: CanActivate;
 
   canActivate(context: ExecutionContext): ReturnType<CanActivate['canActivate']> {
@@ -24,6 +28,8 @@ abstract class NamedGuard implements CanActivate {
 export function GuardFor(name: string, guard: Type<CanActivate> = AuthentifyGuard): Type<CanActivate> {
   @Injectable()
   class GuardOfRegistration extends NamedGuard {
+    static override readonly of = guard;
+    static override readonly registration = name;
     @Inject(providerFor(name, guard)) protected readonly guard: CanActivate;
   }
   if (authenticates(guard)) Authenticates()(GuardOfRegistration);
