@@ -1,6 +1,7 @@
 import { type SessionState, sessionStateOf } from '../tokens/administration/session-state.js';
 import type { AuthType } from '../tokens/auth-type.js';
 import type { AnyAuthToken, RevokedReason, UserId } from '../tokens/entities/abstract-auth-token.js';
+import { keyInJson } from '../tokens/json.js';
 import type { ResolvedAdminOptions } from './admin-options.js';
 
 /** A session as the admin shows it: named fields only, so that no column of the app's or digest slips out (R63). */
@@ -28,7 +29,7 @@ export function viewOf(token: AnyAuthToken, options: Labelling, now: number): Se
   const { sessionExpiresAt, revokedAt, revokedReason } = token;
   return {
     id,
-    userId,
+    userId: keyInJson(userId),
     userLabel: labelOf(token.user, options),
     type,
     state: sessionStateOf(token, now),

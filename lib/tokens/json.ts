@@ -10,3 +10,8 @@ export type DeepReadonly<T> = T extends (infer Member)[]
   : T extends object
     ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
     : T;
+
+/** A primary key as JSON can carry it: a `BigInt`, which an app's transformer may make of it, as text. */
+export function keyInJson<TKey>(key: TKey): TKey | string {
+  return typeof key === 'bigint' ? String(key) : key;
+}

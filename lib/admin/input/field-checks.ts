@@ -18,10 +18,14 @@ export const sessionId: Check<string> = (value) => {
   return id;
 };
 
-/** A primary key as JSON or a URL can carry it; the user entity's own type is checked where it is known. */
+/**
+ * A primary key as JSON or a URL can carry it; the user entity's own type is checked where it is known. A number that is
+ * no safe integer may have been another one when it was sent (R73).
+ */
 export const userKey: Check<UserId> = (value) => {
-  if (typeof value === 'number' || (typeof value === 'string' && value.length > 0 && value.length <= 255)) return value;
-  throw new TypeError("must be a user's primary key");
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
+  if (typeof value === 'string' && value.length > 0 && value.length <= 255) return value;
+  throw new TypeError("must be a user's primary key; send one beyond 2^53 as a string");
 };
 
 export const searchText: Check<string> = (value) => {

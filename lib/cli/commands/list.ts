@@ -3,6 +3,7 @@ import { runStatement } from '../../tokens/database-errors.js';
 import type { AbstractAuthToken } from '../../tokens/entities/abstract-auth-token.js';
 import { canonicalUuid } from '../../tokens/uuid.js';
 import { UsageError } from '../failure.js';
+import { keyInJson } from '../../tokens/json.js';
 import { columns, print } from '../output.js';
 import { CONDITIONS, type SessionState, stateOf } from '../session-state.js';
 import { type AppFlags, type SessionStore, withSessionStore } from '../session-store.js';
@@ -44,7 +45,8 @@ type SessionView = ReturnType<typeof viewOf>;
 
 /** What there is to know of a session; columns of the app's own stay its own. */
 function viewOf(token: AbstractAuthToken, now: number) {
-  const { id, userId, authType, context, createdAt, lastRefreshedAt, expiresAt, refreshUntil } = token;
+  const { id, authType, context, createdAt, lastRefreshedAt, expiresAt, refreshUntil } = token;
+  const userId = keyInJson(token.userId);
   const { sessionExpiresAt, revokedAt, revokedReason } = token;
   const deadlines = { createdAt, lastRefreshedAt, expiresAt, refreshUntil, sessionExpiresAt };
   return { id, userId, authType, state: stateOf(token, now), context, ...deadlines, revokedAt, revokedReason };

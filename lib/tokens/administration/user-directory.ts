@@ -5,9 +5,14 @@ import type { UserId } from '../entities/abstract-auth-token.js';
 import { typeOf } from '../column-types.js';
 import { TokenTable } from '../token-table.js';
 
-/** The largest key of PostgreSQL's `int`. */
-const LARGEST_INTEGER = 2 ** 31 - 1;
 const TEXT_TYPE = /char|text|string/i;
+
+interface Search {
+  text: string;
+  key?: UserId;
+  columns: readonly string[];
+  limit: number;
+}
 
 /** What is known of those who own sessions: only what the app's user entity says. */
 @Injectable()
@@ -25,6 +30,16 @@ export class UserDirectory {
    */
   async startingWith(text: string, columns: readonly string[], limit: number): Promise<object[]> {
     const key = this.keyIn(text);
+    try {
+      return await this.find({ text, key, columns, limit });
+    } catch (error) {
+      // A telephone number is no key that the column could hold, which PostgreSQL says of the whole statement.
+      if (key === undefined || !(error instanceof RangeError)) throw error;
+      return this.find({ text, columns, limit });
+    }
+  }
+
+  private async find({ text, key, columns, limit }: Search): Promise<object[]> {
     if (key === undefined && columns.length === 0) return [];
     const prefixes = casesOf(text).map((one) => `${one.replaceAll(/[!%_]/g, '!$&')}%`);
     return this.table.read((rows) => {
@@ -52,11 +67,10 @@ export class UserDirectory {
     }
   }
 
-  /** The key that a text can be; a telephone number is too large, and an error rather than a miss. */
+  /** The key that a text can be. */
   private keyIn(text: string): UserId | undefined {
     try {
-      const key = this.keyOf(text);
-      return typeof key === 'number' && Math.abs(key) > LARGEST_INTEGER ? undefined : key;
+      return this.keyOf(text);
     } catch {
       return undefined;
     }
