@@ -16,7 +16,7 @@ import { TokenCookies } from './authentication/token-cookies.js';
 import { AUTHENTIFY_OPTIONS } from './authentify.constants.js';
 import { AuthentifyEvents } from './events/authentify-events.js';
 import { TokenDirectory } from './tokens/administration/token-directory.js';
-import { TokenEditor } from './tokens/administration/token-editor.js';
+import { TokenAdministration } from './tokens/administration/token-administration.js';
 import { UserDirectory } from './tokens/administration/user-directory.js';
 import { SessionWatcher } from './tokens/session-watcher.js';
 import { TokenSlider } from './tokens/token-slider.js';
@@ -54,7 +54,7 @@ const FOR_THE_LIBRARY: Record<string, Type<unknown>> = {
   CrossSiteCheck,
   RequestAuthenticator,
   TokenDirectory,
-  TokenEditor,
+  TokenAdministration,
   TokenSlider,
   UserDirectory,
 };

@@ -29,7 +29,10 @@ export { AuthentifyUnavailableError } from './errors/authentify-unavailable.erro
 export { AuthentifyUserNotFoundError } from './errors/authentify-user-not-found.error.js';
 
 export type {
+  Attribution,
   AuthentifyEvent,
+  DeletedEvent,
+  EditedEvent,
   EventOrigin,
   IssuedEvent,
   ProgressEvent,
@@ -38,6 +41,7 @@ export type {
   RejectionReason,
   ReuseDetectedEvent,
   RevokedEvent,
+  SessionDeadlines,
   SessionEvent,
 } from './events/authentify-event.js';
 export { AuthentifyEvents } from './events/authentify-events.js';

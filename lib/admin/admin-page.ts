@@ -1,6 +1,7 @@
 import { extname } from 'node:path';
 import { Inject, Injectable, NotFoundException } from '@nestjs/common';
-import { ADMIN_OPTIONS, type ResolvedAdminOptions } from './admin-options.js';
+import { ADMIN_OPTIONS, type AdminAction, type ResolvedAdminOptions } from './admin-options.js';
+import { AdminRegistration } from './admin-registration.js';
 import { PAGE_FILES } from './page-files.js';
 
 const TYPES: Record<string, string> = {
@@ -22,16 +23,28 @@ export class AdminPage {
     Object.entries(PAGE_FILES).map(([name, body]) => [name, { type: TYPES[extname(name)] ?? 'text/plain', body }]),
   );
 
-  constructor(@Inject(ADMIN_OPTIONS) private readonly options: ResolvedAdminOptions) {}
+  constructor(
+    @Inject(ADMIN_OPTIONS) private readonly options: ResolvedAdminOptions,
+    private readonly registration: AdminRegistration,
+  ) {}
 
-  /** The page, for a request to this URL. It refers to its files from there, whatever prefix a proxy may add. */
-  document(url: string): PageFile {
+  /**
+   * The page, for a request to this URL and with what may be done. It refers to its files from there, whatever prefix a
+   * proxy may add.
+   */
+  document(url: string, actions: ReadonlySet<AdminAction>): PageFile {
     const [path = ''] = url.split('?');
     const folder = path.endsWith('/') ? '.' : path.slice(path.lastIndexOf('/') + 1);
     const { searchColumns } = this.options;
     const hint = searchColumns.length > 0 ? `User id, or how ${searchColumns.join(' or ')} begins` : 'User id';
     const { type, body } = this.file('index.html');
-    return { type, body: body.replaceAll('{{files}}', `${inHtml(folder)}/page`).replaceAll('{{hint}}', inHtml(hint)) };
+    const slots = {
+      files: `${inHtml(folder)}/page`,
+      hint: inHtml(hint),
+      actions: [...actions].join(' '),
+      ended: this.registration.options.keepExpiredTokens === false ? 'deleted' : 'kept',
+    };
+    return { type, body: body.replaceAll(/\{\{(\w+)\}\}/g, (_, name: keyof typeof slots) => slots[name]) };
   }
 
   /** @throws NotFoundException for any other name. */

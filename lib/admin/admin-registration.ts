@@ -4,10 +4,9 @@ import { providerFor, UNNAMED } from '../authentify.registration.js';
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { TokenDirectory } from '../tokens/administration/token-directory.js';
-import { TokenEditor } from '../tokens/administration/token-editor.js';
+import { TokenAdministration } from '../tokens/administration/token-administration.js';
 import { UserDirectory } from '../tokens/administration/user-directory.js';
 import type { AnyAuthToken } from '../tokens/entities/abstract-auth-token.js';
-import { TokenService } from '../tokens/token.service.js';
 
 /**
  * What the admin uses of the registration whose sessions it shows. In a class of its own, because the app's guards stand
@@ -17,16 +16,15 @@ export class AdminRegistration {
   constructor(
     readonly options: ResolvedOptions,
     readonly events: AuthentifyEvents,
-    readonly tokens: TokenService<AnyAuthToken>,
     readonly sessions: TokenDirectory<AnyAuthToken>,
-    readonly editor: TokenEditor<AnyAuthToken>,
+    readonly administration: TokenAdministration<AnyAuthToken>,
     readonly users: UserDirectory,
   ) {}
 }
 
 /** @param name of the registration; without one the unnamed is meant. */
 export function adminRegistrationOf(name = UNNAMED): Provider<AdminRegistration> {
-  const parts = [AUTHENTIFY_OPTIONS, AuthentifyEvents, TokenService, TokenDirectory, TokenEditor, UserDirectory];
+  const parts = [AUTHENTIFY_OPTIONS, AuthentifyEvents, TokenDirectory, TokenAdministration, UserDirectory];
   return {
     provide: AdminRegistration,
     useFactory: (...given: ConstructorParameters<typeof AdminRegistration>) => new AdminRegistration(...given),

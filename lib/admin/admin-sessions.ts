@@ -1,4 +1,5 @@
 import { ConflictException, Inject, Injectable, NotFoundException } from '@nestjs/common';
+import type { Attribution } from '../events/authentify-event.js';
 import type { DeadlineEdit } from '../tokens/administration/edited-deadlines.js';
 import type { AnyAuthToken, UserId } from '../tokens/entities/abstract-auth-token.js';
 import type { IssuedTokensJson } from '../tokens/issued-tokens.js';
@@ -20,6 +21,9 @@ export interface UserView {
   id: UserId;
   label: string | null;
 }
+
+/** What became of a session that was to be deleted: its row is gone, or it has ended and its row is kept. */
+export type Deletion = { deleted: 1 } | { deleted: 0; ended: number };
 
 const MOST_USERS = 20;
 
@@ -47,39 +51,41 @@ export class AdminSessions {
   }
 
   /** Logs a user in. What this returns is the only place the raw tokens ever are. */
-  async issue({ userId, type, ...options }: IssueRequest): Promise<IssuedTokensJson & { session: SessionView }> {
+  async issue(
+    { userId: user, type: authType, ...options }: IssueRequest,
+    attribution: Attribution,
+  ): Promise<IssuedTokensJson & { session: SessionView }> {
     const issued = await perform(() =>
-      type === 'cookie'
-        ? this.registration.tokens.generateCookieToken(userId, options)
-        : this.registration.tokens.generateHeaderToken(userId, options),
+      this.registration.administration.issue({ authType, user, attribution }, options),
     );
     const token = (await this.registration.sessions.find(issued.token.id)) ?? issued.token;
     return { ...issued.toJSON(), session: viewOf(token, this.options, Date.now()) };
   }
 
   /** @throws ConflictException (409) where the session was slid, rotated or ended in between. */
-  async setDeadlines(id: string, edit: DeadlineEdit): Promise<SessionView> {
+  async setDeadlines(id: string, edit: DeadlineEdit, attribution: Attribution): Promise<SessionView> {
     const token = await this.find(id);
-    const now = Date.now();
     if (token.revokedAt !== null) throw new ConflictException('The session has ended; its dates are history');
-    if (!(await perform(() => this.registration.editor.setDeadlines(token, edit, now)))) {
+    if (!(await perform(() => this.registration.administration.setDeadlines(token, edit, attribution)))) {
       throw new ConflictException('The session has changed meanwhile; look at it again');
     }
-    return viewOf(token, this.options, now);
+    return viewOf(token, this.options, Date.now());
   }
 
-  async revoke(id: string): Promise<number> {
-    return this.registration.tokens.revokeToken(await this.find(id));
+  async revoke(id: string, attribution: Attribution): Promise<number> {
+    return this.registration.administration.revoke(await this.find(id), attribution);
   }
 
-  revokeAllOf(userId: UserId): Promise<number> {
-    return perform(() => this.registration.tokens.revokeAllUserTokens(userId));
+  revokeAllOf(userId: UserId, attribution: Attribution): Promise<number> {
+    return perform(() => this.registration.administration.revokeAllOf(userId, attribution));
   }
 
-  /** Ends a session, as every deletion of a live one does, and removes its row. */
-  async delete(id: string): Promise<void> {
-    await this.registration.tokens.revokeToken(await this.find(id));
-    await this.registration.editor.delete(id);
+  /** Deletes a session's row, and with it a live session; what must be kept for the record ends and stays. */
+  async delete(id: string, attribution: Attribution): Promise<Deletion> {
+    const { administration } = this.registration;
+    const token = await this.find(id);
+    if (await administration.delete(token, attribution)) return { deleted: 1 };
+    return { deleted: 0, ended: await administration.revoke(token, attribution) };
   }
 
   private async find(id: string): Promise<AnyAuthToken> {

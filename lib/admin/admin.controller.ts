@@ -12,7 +12,8 @@ import {
   VERSION_NEUTRAL,
 } from '@nestjs/common';
 import { AnsweredFilter, AnswerGuard } from '../authentication/guards/answer.guard.js';
-import type { TransportRequest } from '../authentication/transport-request.js';
+import type { AuthenticatedRequest, TransportRequest } from '../authentication/transport-request.js';
+import { AdminActs, AdminActsGuard, Does } from './admin-acts.js';
 import { AdminAnswers } from './admin-answers.js';
 import type { ResolvedAdminOptions } from './admin-options.js';
 import { AdminPage } from './admin-page.js';
@@ -30,7 +31,7 @@ import {
 } from './input/requests.js';
 
 /** A request for the page or its data. */
-type AdminRequest = TransportRequest & { originalUrl?: string; url: string };
+type AdminRequest = TransportRequest & AuthenticatedRequest & { originalUrl?: string; url: string };
 
 /**
  * The routes of the admin. `AnswerGuard` calls them with request and response and sends what they return; headers are
@@ -42,11 +43,13 @@ export abstract class AdminController {
     private readonly answers: AdminAnswers,
     private readonly page: AdminPage,
     private readonly sessions: AdminSessions,
+    private readonly acts: AdminActs,
   ) {}
 
   @Get()
-  document({ originalUrl, url }: AdminRequest, response: unknown): string {
-    return this.answers.file(response, this.page.document(originalUrl ?? url));
+  async document(request: AdminRequest, response: unknown): Promise<string> {
+    const actions = await this.acts.grantedTo(request);
+    return this.answers.file(response, this.page.document(request.originalUrl ?? request.url, actions));
   }
 
   @Get('page/:name')
@@ -67,37 +70,48 @@ export abstract class AdminController {
   }
 
   @Post('sessions')
-  async issue({ body }: AdminRequest, response: unknown): Promise<object> {
-    const request = read(issueRequest, body);
-    return this.answers.json(response, await this.sessions.issue(request), HttpStatus.CREATED);
+  @Does('issue')
+  async issue(request: AdminRequest, response: unknown): Promise<object> {
+    const login = read(issueRequest, request.body);
+    const issued = await this.sessions.issue(login, this.acts.attributionOf(request));
+    return this.answers.json(response, issued, HttpStatus.CREATED);
   }
 
   @Post('sessions/revoke-all')
-  async revokeAll({ body }: AdminRequest, response: unknown): Promise<object> {
-    const { userId } = read(revokeAllRequest, body);
-    return this.answers.json(response, { ended: await this.sessions.revokeAllOf(userId) });
+  @Does('revoke')
+  async revokeAll(request: AdminRequest, response: unknown): Promise<object> {
+    const { userId } = read(revokeAllRequest, request.body);
+    const ended = await this.sessions.revokeAllOf(userId, this.acts.attributionOf(request));
+    return this.answers.json(response, { ended });
   }
 
   @Post('sessions/:id/revoke')
-  async revoke({ params, body }: AdminRequest, response: unknown): Promise<object> {
-    read(emptyRequest, body);
-    return this.answers.json(response, { ended: await this.sessions.revoke(read(sessionId, params?.id)) });
+  @Does('revoke')
+  async revoke(request: AdminRequest, response: unknown): Promise<object> {
+    read(emptyRequest, request.body);
+    const ended = await this.sessions.revoke(idIn(request), this.acts.attributionOf(request));
+    return this.answers.json(response, { ended });
   }
 
   @Patch('sessions/:id')
-  async edit({ params, body }: AdminRequest, response: unknown): Promise<object> {
-    const edit = read(editRequest, body);
-    return this.answers.json(response, {
-      session: await this.sessions.setDeadlines(read(sessionId, params?.id), edit),
-    });
+  @Does('edit')
+  async edit(request: AdminRequest, response: unknown): Promise<object> {
+    const edit = read(editRequest, request.body);
+    const session = await this.sessions.setDeadlines(idIn(request), edit, this.acts.attributionOf(request));
+    return this.answers.json(response, { session });
   }
 
   @Delete('sessions/:id')
-  async delete({ params, body }: AdminRequest, response: unknown): Promise<object> {
-    read(emptyRequest, body);
-    await this.sessions.delete(read(sessionId, params?.id));
-    return this.answers.json(response, { deleted: 1 });
+  @Does('delete')
+  async delete(request: AdminRequest, response: unknown): Promise<object> {
+    read(emptyRequest, request.body);
+    const deletion = await this.sessions.delete(idIn(request), this.acts.attributionOf(request));
+    return this.answers.json(response, deletion);
   }
+}
+
+function idIn({ params }: AdminRequest): string {
+  return read(sessionId, params?.id);
 }
 
 /** A controller at the app's path behind the app's guards; a class of its own, so that there may be several. */
@@ -105,7 +119,7 @@ export function adminControllerAt({ path, guards }: ResolvedAdminOptions): Type<
   class AuthentifyAdminController extends AdminController {}
   // Neutral, because the admin is no version of the app's interface.
   Controller({ path, version: VERSION_NEUTRAL })(AuthentifyAdminController);
-  UseGuards(AdminRequestGuard, ...guards, AnswerGuard)(AuthentifyAdminController);
+  UseGuards(AdminRequestGuard, ...guards, AdminActsGuard, AnswerGuard)(AuthentifyAdminController);
   UseFilters(AnsweredFilter)(AuthentifyAdminController);
   return AuthentifyAdminController;
 }

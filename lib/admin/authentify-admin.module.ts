@@ -1,13 +1,15 @@
 import { type DynamicModule, Inject, Module, type OnModuleInit } from '@nestjs/common';
+import { AdminActs } from './admin-acts.js';
 import { AdminAnswers } from './admin-answers.js';
 import { adminControllerAt } from './admin.controller.js';
 import { AdminRegistration, adminRegistrationOf } from './admin-registration.js';
 import { ADMIN_OPTIONS, type AdminOptions, type ResolvedAdminOptions, resolveAdminOptions } from './admin-options.js';
 import { AdminPage } from './admin-page.js';
 import { AdminSessions } from './admin-sessions.js';
+import { openApiExclusionOf } from './openapi-exclusion.js';
 
 /** A page and a REST interface to see, end, date and issue everybody's sessions. Off unless registered. */
-@Module({ providers: [AdminAnswers, AdminPage, AdminSessions] })
+@Module({ providers: [AdminActs, AdminAnswers, AdminPage, AdminSessions] })
 export class AuthentifyAdminModule implements OnModuleInit {
   constructor(
     @Inject(ADMIN_OPTIONS) private readonly options: ResolvedAdminOptions,
@@ -22,11 +24,16 @@ export class AuthentifyAdminModule implements OnModuleInit {
    */
   static register<TUser extends object>(options: AdminOptions<TUser>): DynamicModule {
     const resolved = resolveAdminOptions(options);
+    const controller = adminControllerAt(resolved);
     return {
       module: AuthentifyAdminModule,
       imports: resolved.imports,
-      controllers: [adminControllerAt(resolved)],
-      providers: [{ provide: ADMIN_OPTIONS, useValue: resolved }, adminRegistrationOf(resolved.registration)],
+      controllers: [controller],
+      providers: [
+        { provide: ADMIN_OPTIONS, useValue: resolved },
+        adminRegistrationOf(resolved.registration),
+        openApiExclusionOf(controller),
+      ],
     };
   }
 

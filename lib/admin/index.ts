@@ -1,2 +1,2 @@
-export type { AdminOptions } from './admin-options.js';
+export type { ActionsOf, ActorOf, AdminAction, AdminOptions } from './admin-options.js';
 export { AuthentifyAdminModule } from './authentify-admin.module.js';

@@ -40,8 +40,26 @@ export interface SessionEvent extends EventOrigin {
   readonly authType: AuthType;
 }
 
-/** A login. `alreadyEnded`: a simultaneous login of the same user outlived it (single login, session limit). */
-export interface IssuedEvent extends SessionEvent {
+/** Whose act it was where an administrator did it (R76); neither is there where a user or the app's own code did. */
+export interface Attribution {
+  /** Who, as the option `actor` of the admin names them; absent where the app's guards name nobody. */
+  readonly by?: string;
+  /** By which door. */
+  readonly via?: 'admin';
+}
+
+/** When a session ends, as far as its columns say. */
+export interface SessionDeadlines {
+  /** `null` = the access token never expires. */
+  readonly expiresAt: Date | null;
+  /** `null` = there is no refresh token. */
+  readonly refreshUntil: Date | null;
+  /** `null` = there is no absolute end. */
+  readonly sessionExpiresAt: Date | null;
+}
+
+/** A login, or with `via` a session that somebody else opened for the user. `alreadyEnded`: a simultaneous login of the same user outlived it (single login, session limit). */
+export interface IssuedEvent extends SessionEvent, Attribution {
   readonly type: 'issued';
   readonly alreadyEnded: boolean;
 }
@@ -64,7 +82,7 @@ export interface RejectedEvent extends Partial<Omit<SessionEvent, 'at'>> {
 }
 
 /** Sessions were ended: the one named, or `count` of a user's. */
-export interface RevokedEvent extends EventOrigin {
+export interface RevokedEvent extends EventOrigin, Attribution {
   readonly type: 'revoked';
   readonly at: Date;
   readonly reason: RevokedReason;
@@ -72,6 +90,18 @@ export interface RevokedEvent extends EventOrigin {
   readonly count: number;
   readonly sessionId?: string;
   readonly userId?: UserId;
+}
+
+/** The deadlines of a session were set by hand. */
+export interface EditedEvent extends SessionEvent, Attribution {
+  readonly type: 'edited';
+  readonly from: SessionDeadlines;
+  readonly to: SessionDeadlines;
+}
+
+/** The row of a session was deleted by hand; a live one was ended with it, which a `revoked` tells. */
+export interface DeletedEvent extends SessionEvent, Attribution {
+  readonly type: 'deleted';
 }
 
 /** Expired sessions were pruned. */
@@ -83,4 +113,11 @@ export interface PrunedEvent extends EventOrigin {
 
 /** Everything that happens to sessions, told apart by `type` (R64). */
 export type AuthentifyEvent =
-  IssuedEvent | ProgressEvent | ReuseDetectedEvent | RejectedEvent | RevokedEvent | PrunedEvent;
+  | IssuedEvent
+  | ProgressEvent
+  | ReuseDetectedEvent
+  | RejectedEvent
+  | RevokedEvent
+  | EditedEvent
+  | DeletedEvent
+  | PrunedEvent;

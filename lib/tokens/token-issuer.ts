@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
+import type { Attribution } from '../events/authentify-event.js';
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
 import { AuthentifyUserNotFoundError } from '../errors/authentify-user-not-found.error.js';
@@ -65,7 +66,11 @@ export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
     return new TokenIssuer(this.options, table, tokens, this.pairs, events);
   }
 
-  async issue(authType: AuthType, user: unknown, given: IssueTokenOptions<object> = {}): Promise<IssuedTokens<TToken>> {
+  /** @param attribution whose act it is, where it is not the user's own. */
+  async issue(
+    { authType, user, attribution }: LoginRequest,
+    given: IssueTokenOptions<object> = {},
+  ): Promise<IssuedTokens<TToken>> {
     const now = Date.now();
     checkNames<IssueTokenOptions<object>>(given, ISSUE_OPTIONS);
     const userId = this.table.ownerKey(user);
@@ -77,8 +82,15 @@ export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
     const issued = await this.open({ id, authType, userId, context, now, lifetimes });
     if (typeof user === 'object') issued.token.user = user;
 
-    const ended = await this.enforceLimit(userId, id, now);
-    this.events.emit({ type: 'issued', sessionId: id, userId, authType, alreadyEnded: ended.includes(id) });
+    const ended = await this.enforceLimit({ id, userId, now, attribution });
+    this.events.emit({
+      type: 'issued',
+      sessionId: id,
+      userId,
+      authType,
+      alreadyEnded: ended.includes(id),
+      ...attribution,
+    });
     return issued;
   }
 
@@ -133,7 +145,7 @@ export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
   }
 
   /** Ends what the limit leaves no room for. Whoever comes last sees everybody, so concurrent logins converge (R45). */
-  private async enforceLimit(userId: UserId, ownId: string, now: number): Promise<string[]> {
+  private async enforceLimit({ id, userId, now, attribution }: Arrival): Promise<string[]> {
     if (this.limit === null) return [];
     const ended: string[] = [];
     try {
@@ -141,21 +153,21 @@ export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
       do {
         surplus = await this.tokens.surplusIds(userId, now, this.limit, BATCH);
         ended.push(...surplus);
-        await this.endSurplus(surplus, userId, now);
+        await this.endSurplus(surplus, { userId, now, attribution });
       } while (surplus.length === BATCH);
     } catch (error) {
-      await this.withdraw(ownId, now);
+      await this.withdraw(id, now);
       throw error;
     }
     return ended;
   }
 
-  private async endSurplus(ids: readonly string[], userId: UserId, now: number): Promise<void> {
+  private async endSurplus(ids: readonly string[], { userId, now, attribution }: Omit<Arrival, 'id'>): Promise<void> {
     if (ids.length === 0) return;
     const reason = this.options.enforceSingleLogin ? 'single-login' : 'session-limit';
     const count = await this.tokens.end(ids, reason, now);
     const sessionId = ids.length === 1 ? ids[0] : undefined;
-    if (count > 0) this.events.emit({ type: 'revoked', reason, count, userId, sessionId });
+    if (count > 0) this.events.emit({ type: 'revoked', reason, count, userId, sessionId, ...attribution });
   }
 
   /** A login that could not make room must not stay; nobody holds its tokens yet. */
@@ -164,6 +176,21 @@ export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
       if (!(error instanceof AuthentifyUnavailableError)) throw error;
     });
   }
+}
+
+/** Who is to be logged in, and by whom, where somebody else does it. */
+interface LoginRequest {
+  authType: AuthType;
+  user: unknown;
+  attribution?: Attribution;
+}
+
+/** A session just opened. */
+interface Arrival {
+  id: string;
+  userId: UserId;
+  now: number;
+  attribution: Attribution | undefined;
 }
 
 interface Login {

@@ -46,6 +46,7 @@ export async function startAdmin({ admin: given, options, ...setup }: AdminSetup
         guards: [CookieAuthGuard, AdminGuard],
         imports: [StaffModule],
         searchColumns: ['email'],
+        actions: ['list', 'revoke', 'edit', 'delete', 'issue'],
         ...given,
       }),
     ],

@@ -1,8 +1,16 @@
-import { AuthentifyEvents, type AuthentifyEvent, type IssuedTokens, type IssueTokenOptions } from 'nestjs-authentify';
+import {
+  AuthentifyEvents,
+  type AuthentifyEvent,
+  type Duration,
+  type IssuedTokens,
+  type IssueTokenOptions,
+} from 'nestjs-authentify';
+import { travel, travelBack } from 'nestjs-authentify/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ADAPTERS } from '../support/app.js';
+import { cookie } from '../requests/client.js';
 import type { User } from '../support/users.js';
-import { type AdminApp, startAdmin } from './admin-app.js';
+import { type AdminApp, COOKIE, startAdmin } from './admin-app.js';
 
 const HOUR = 3_600_000;
 const UNKNOWN = '01890a5d-ac96-774b-bcce-b302099a8057';
@@ -47,14 +55,19 @@ describe.each(ADAPTERS)('what an administrator changes on %s', (adapter) => {
     expect((await t.ask('POST', '/sessions/revoke-all', { userId: String(user.id) })).json).toEqual({ ended: 0 });
   });
 
-  it('a session that is deleted ends, and leaves no row even where ended ones are kept', async () => {
+  it('a session that is deleted ends, and its row stays where ended ones are kept', async () => {
+    const remove = () => t.ask('DELETE', `/sessions/${session.token.id}`);
     const events: AuthentifyEvent[] = [];
     const subscription = t.app.get(AuthentifyEvents).subscribe((event) => void events.push(event));
-    expect((await t.ask('DELETE', `/sessions/${session.token.id}`)).json).toEqual({ deleted: 1 });
-    subscription.unsubscribe();
-    expect(events.map(({ type }) => type)).toContain('revoked');
-    expect(await row()).toBeUndefined();
+    expect((await remove()).json).toEqual({ deleted: 0, ended: 1 });
+    const kept = await row();
+    expect(kept).toMatchObject({ revoked_reason: 'revoked', prune_at: null });
+    expect(Number(kept?.revoked_at)).toBeGreaterThan(Date.now() - HOUR);
     expect(await t.tokens.verifyToken(session.accessToken)).toBeNull();
+    expect((await remove()).json).toEqual({ deleted: 0, ended: 0 });
+    subscription.unsubscribe();
+    expect(events.filter(({ type }) => type === 'revoked' || type === 'deleted')).toMatchObject([{ type: 'revoked' }]);
+    expect(await row()).toEqual(kept);
   });
 
   it('a session cut short ends for good', async () => {
@@ -171,4 +184,50 @@ describe.each(ADAPTERS)('what an administrator changes on %s', (adapter) => {
     }
     expect(await t.tokens.verifyToken(session.accessToken)).not.toBeNull();
   });
+});
+
+describe.each(ADAPTERS)('the record of ended sessions on %s', (adapter) => {
+  const within = async (keepExpiredTokens: Duration | boolean, work: (t: AdminApp) => Promise<void>): Promise<void> => {
+    const t = await startAdmin({ adapter, options: { keepExpiredTokens } });
+    try {
+      await work(t);
+    } finally {
+      travelBack();
+      await t.close();
+    }
+  };
+  const isThere = async (t: AdminApp, id: string): Promise<boolean> => (await t.rows()).some((row) => row.id === id);
+
+  it('is lost to no administrator before its time, whatever ended the session', () =>
+    within('30d', async (t) => {
+      const user = await t.createUser();
+      const sessions = await Promise.all([1, 2, 3].map(() => t.tokens.generateHeaderToken(user)));
+      await t.tokens.revokeToken(sessions[0]!.token);
+      await t.ask('POST', `/sessions/${sessions[1]!.token.id}/revoke`);
+      const remove = () => Promise.all(sessions.map(({ token }) => t.ask('DELETE', `/sessions/${token.id}`)));
+      expect((await remove()).map(({ json }) => json)).toEqual([
+        { deleted: 0, ended: 0 },
+        { deleted: 0, ended: 0 },
+        { deleted: 0, ended: 1 },
+      ]);
+      for (const { token } of sessions) expect(await isThere(t, token.id)).toBe(true);
+      travel('31d');
+      const admin = await t.tokens.generateCookieToken(t.admin);
+      for (const { token } of sessions) {
+        const answer = await t.ask('DELETE', `/sessions/${token.id}`, {}, cookie(admin.accessToken, COOKIE));
+        expect(answer.json).toEqual({ deleted: 1 });
+        expect(await isThere(t, token.id)).toBe(false);
+      }
+    }));
+
+  it('ends where none are kept: a deleted row is gone, in one statement', () =>
+    within(false, async (t) => {
+      const { token } = await t.tokens.generateHeaderToken(await t.createUser());
+      const statements = await t.statements.during(async () => {
+        expect((await t.ask('DELETE', `/sessions/${token.id}`)).json).toEqual({ deleted: 1 });
+      });
+      expect(statements.filter((sql) => !sql.startsWith('SELECT'))).toEqual([expect.stringMatching(/^DELETE/)]);
+      expect(await isThere(t, token.id)).toBe(false);
+      expect((await t.ask('DELETE', `/sessions/${token.id}`)).status).toBe(404);
+    }));
 });

@@ -28,6 +28,7 @@ function startShop(setup: Setup, admin: Partial<AdminOptions<Staff>> = {}): Prom
         registration: 'staff',
         guards: [StaffGuard],
         searchColumns: ['email'],
+        actions: ['revoke', 'issue'],
         ...admin,
       }),
     ],

@@ -41,6 +41,15 @@ describe('registering the admin', () => {
     expect(register({ ...GOOD, path })).not.toThrow();
   });
 
+  it('names an action that is none, and those there are', () => {
+    const message =
+      'nestjs-authentify: actions names "mint", which is none; known are list, revoke, edit, delete, issue';
+    expect(register({ ...GOOD, actions: ['list', 'mint'] })).toThrow(message);
+    for (const name of ['Issue', 'toString', '__proto__', 'revoke ', '']) {
+      expect(register({ ...GOOD, actions: [name] })).toThrow(`actions names "${name}"`);
+    }
+  });
+
   it('takes guards as classes and as instances', () => {
     expect(register({ ...GOOD, guards: [CookieAuthGuard, { canActivate: () => true }] })).not.toThrow();
   });
@@ -51,6 +60,11 @@ describe('registering the admin', () => {
     ['userLabel', { ...GOOD, userLabel: 'email' }],
     ['searchColumns', { ...GOOD, searchColumns: 'email' }],
     ['searchColumns', { ...GOOD, searchColumns: [''] }],
+    ['actions', { ...GOOD, actions: null }],
+    ['actions', { ...GOOD, actions: 'issue' }],
+    ['actions', { ...GOOD, actions: { issue: true } }],
+    ['actor', { ...GOOD, actor: 'user' }],
+    ['actions', { ...GOOD, actions: [undefined] }],
   ])('names the option at fault: %s', (name, options) => {
     expect(register(options)).toThrow(new RegExp(`nestjs-authentify: ${name} `));
   });

@@ -98,11 +98,10 @@ async function reload(done) {
   if (byId('failure').textContent === '') say(done);
 }
 
-/** Does something to sessions, and shows what has become of the list. */
-async function change(work, done) {
+/** Does something to sessions, which says what it did, and shows what has become of the list. */
+async function change(work) {
   try {
-    await work();
-    await reload(done);
+    await reload(await work());
   } catch (error) {
     byId('failure').textContent = error.message;
   }
@@ -112,19 +111,28 @@ async function change(work, done) {
 async function revoke(session, leave) {
   if (!(await wantsRevoke(session))) return;
   leave?.();
-  await change(() => api.revoke(session.id), `The session of ${nameOf(session)} is revoked.`);
+  await change(async () => {
+    await api.revoke(session.id);
+    return `The session of ${nameOf(session)} is revoked.`;
+  });
 }
 
 async function remove(session, leave) {
   if (!(await wantsDelete(session))) return;
   leave?.();
-  await change(() => api.remove(session.id), `The session of ${nameOf(session)} is deleted.`);
+  await change(async () => {
+    const { deleted } = await api.remove(session.id);
+    return `The session of ${nameOf(session)} is ${deleted ? 'deleted' : 'revoked, and its row is kept'}.`;
+  });
 }
 
 async function revokeAll() {
   const { user } = view.filters;
   if (!(await wantsRevokeAll(user))) return;
-  await change(() => api.revokeAll(user), `All sessions of user ${user} are revoked.`);
+  await change(async () => {
+    await api.revokeAll(user);
+    return `All sessions of user ${user} are revoked.`;
+  });
 }
 
 filters.addEventListener('submit', async (event) => {

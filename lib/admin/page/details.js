@@ -1,7 +1,7 @@
 import * as api from './api.js';
 import { attempt, open } from './dialog.js';
 import { fromLocal, toLocal } from './format.js';
-import { hasEnded, show } from './session.js';
+import { hasEnded, keepsEnded, show } from './session.js';
 
 const dialog = document.getElementById('details');
 const dates = document.getElementById('dates');
@@ -38,6 +38,7 @@ function fill(session) {
   dates.refreshUntil.value = session.refreshUntil ? toLocal(session.refreshUntil) : '';
   dates.refreshUntil.disabled = !session.refreshUntil;
   revoke.hidden = hasEnded(session);
+  remove.hidden = keepsEnded && session.state === 'revoked';
 }
 
 /** Only what was touched is sent: fields show whole seconds, sessions have milliseconds. */

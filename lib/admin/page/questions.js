@@ -1,5 +1,5 @@
 import { confirm } from './dialog.js';
-import { nameOf } from './session.js';
+import { keepsEnded, nameOf } from './session.js';
 
 export const wantsRevoke = (session) =>
   confirm({
@@ -18,6 +18,6 @@ export const wantsRevokeAll = (userId) =>
 export const wantsDelete = (session) =>
   confirm({
     title: 'Delete this session?',
-    text: `The session of ${nameOf(session)} ends, and nothing remains of it, also where ended sessions are kept.`,
+    text: `The session of ${nameOf(session)} ends. ${keepsEnded ? 'Its row is kept for the record.' : 'Nothing of it remains.'} This cannot be undone.`,
     yes: 'Delete',
   });

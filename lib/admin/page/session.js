@@ -9,6 +9,8 @@ const REASONS = {
   'reuse-detected': 'refresh token reused',
   expired: 'after expiry',
 };
+/** Whether the app keeps the rows of ended sessions, whoever ends them. */
+export const keepsEnded = document.body.dataset.ended === 'kept';
 /** What an absent date means. */
 const ABSENT = {
   expiresAt: 'never',
