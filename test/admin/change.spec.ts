@@ -7,6 +7,7 @@ import {
 } from 'nestjs-authentify';
 import { travel, travelBack } from 'nestjs-authentify/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { TokenTable } from '../../lib/tokens/token-table.js';
 import { ADAPTERS } from '../support/app.js';
 import { cookie } from '../requests/client.js';
 import type { User } from '../support/users.js';
@@ -141,17 +142,16 @@ describe.each(ADAPTERS)('what an administrator changes on %s', (adapter) => {
 
   it.each(['revoke', 'refresh'] as const)('dates lose against a %s in between, and say so', async (rival) => {
     // The session is changed between the look at it and the UPDATE.
-    const manager = t.dataSource.manager;
-    const repository = manager.getRepository(t.tokenEntity);
-    const update = repository.update.bind(repository);
-    repository.update = async (...args: Parameters<typeof update>) => {
-      repository.update = update;
+    const table = t.app.get(TokenTable);
+    const update = table.update.bind(table);
+    table.update = async (...args: Parameters<typeof update>) => {
+      table.update = update;
       if (rival === 'revoke') await t.tokens.revokeToken(session.token);
       else await t.tokens.refreshToken(session.refreshToken!, { accessExpiresIn: '2h' });
       return update(...args);
     };
     const answer = await edit({ expiresAt: inHours(3) });
-    repository.update = update;
+    table.update = update;
     expect([answer.status, answer.json.message]).toEqual([409, expect.stringMatching(/changed meanwhile/)]);
     const { revoked_at: revokedAt, expires_at: expiresAt } = (await row())!;
     if (rival === 'revoke') expect(revokedAt).not.toBeNull();
