@@ -42,7 +42,7 @@ describe.each(ADAPTERS)('issuing a token as an administrator on %s', (adapter) =
       session,
       listed.text,
       await t.rows(),
-      t.statements.statements.slice(before),
+      t.statements.statements.slice(before).map(({ sql, parameters }) => [sql, parameters]),
       events,
       logged,
     ]);
