@@ -19,7 +19,10 @@ export function ownerOf(metadata: EntityMetadata): {
   const relation = metadata.findRelationWithPropertyPath('user');
   const column = relation?.joinColumns[0]?.referencedColumn;
   if (relation && column) return { relation, column };
-  throw new AuthentifyConfigurationError('tokenEntity', 'needs @TokenOwner(() => User) on its property "user"');
+  throw new AuthentifyConfigurationError(
+    'tokenEntity',
+    `(${metadata.name}) needs @TokenOwner(() => User) on its property "user"`,
+  );
 }
 
 /** Whether there is such a user, as `findOne` would say; where every row of the table is one, the INSERT tells (R73). */

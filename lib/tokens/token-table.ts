@@ -98,13 +98,7 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
       );
     }
     const metadata = this.dataSource.getMetadata(this.entity);
-    const owner = metadata.findRelationWithPropertyPath('user');
-    if (!owner)
-      throw new AuthentifyConfigurationError(
-        'tokenEntity',
-        `(${name}) needs @TokenOwner(() => User) on its property "user"`,
-      );
-    if (owner.joinColumns.length !== 1) {
+    if (ownerOf(metadata).relation.joinColumns.length !== 1) {
       throw new AuthentifyConfigurationError(
         'tokenEntity',
         `(${name}) has a user with a composite primary key; one column is supported`,
