@@ -1,4 +1,5 @@
 import type { IssuedTokens } from 'nestjs-authentify';
+import type { AdminAction } from 'nestjs-authentify/admin';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type AdminApp, startAdmin } from '../admin/admin-app.js';
 import type { User } from '../support/users.js';
@@ -183,9 +184,61 @@ describe('the page of the admin', () => {
 
     await details.getByRole('button', { name: 'Delete…' }).click();
     await page.getByRole('button', { name: 'Delete', exact: true }).click();
-    await page.getByRole('status').getByText('is deleted.').waitFor();
-    expect(await admin.row('laptop').count()).toBe(0);
+    await page.getByRole('status').getByText('is revoked, and its row is kept.').waitFor();
+    expect(await admin.row('laptop').innerText()).toContain('Revoked');
     expect(await t.tokens.verifyToken(laptop.accessToken)).toBeNull();
+    await admin.row('laptop').getByRole('button', { name: 'Details' }).click();
+    expect(await details.getByRole('button').allInnerTexts()).toEqual(['Close']);
+  });
+
+  it('deletes the row of a session where ended ones are not kept', async () => {
+    const other = await startAdmin();
+    await other.tokens.generateHeaderToken(await other.createUser(), { context: { device: 'tablet' } });
+    const its = await openAdminPage(browser, other);
+    await its.go();
+    await its.row('tablet').getByRole('button', { name: 'Details' }).click();
+    await its.page.getByRole('button', { name: 'Delete…' }).click();
+    await its.page.getByText('Nothing of it remains.').waitFor();
+    await its.page.getByRole('button', { name: 'Delete', exact: true }).click();
+    await its.page.getByRole('status').getByText('is deleted.').waitFor();
+    expect(await its.row('tablet').count()).toBe(0);
+    await closePage(its.page);
+    await other.close();
+  });
+
+  it.each<[string, AdminAction[], string[], string[]]>([
+    ['nothing but to look', ['list'], ['Show', 'Clear', 'Newest', 'Newer', 'Older', 'Details'], ['Close']],
+    [
+      'to revoke',
+      ['revoke'],
+      ['Show', 'Clear', 'Newest', 'Newer', 'Older', 'Details', 'Revoke…'],
+      ['Close', 'Revoke…'],
+    ],
+    [
+      'to edit and to issue',
+      ['edit', 'issue'],
+      ['Issue a token…', 'Show', 'Clear', 'Newest', 'Newer', 'Older', 'Details'],
+      ['Close', 'Save dates'],
+    ],
+    ['to delete', ['delete'], ['Show', 'Clear', 'Newest', 'Newer', 'Older', 'Details'], ['Close', 'Delete…']],
+  ])('R76: offers what is granted, and nothing else: %s', async (_, actions, onPage, inDetails) => {
+    const other = await startAdmin({ admin: { actions } });
+    await other.tokens.generateHeaderToken(await other.createUser(), { context: { device: 'tablet' } });
+    const its = await openAdminPage(browser, other);
+    await its.go();
+    const row = its.row('tablet');
+    const around = its.page.locator('button:visible:not(#rows *)');
+    const seen = [
+      ...(await around.allInnerTexts()),
+      ...(await row.locator('[data-action]:not(.link):visible').allInnerTexts()),
+    ];
+    expect(seen).toEqual(onPage);
+    await row.getByRole('button', { name: 'Details' }).click();
+    expect(await its.page.locator('#details button:visible').allInnerTexts()).toEqual(inDetails);
+    await expectAccessible(its.page);
+    expect(its.complaints).toEqual([]);
+    await closePage(its.page);
+    await other.close();
   });
 
   it('turns pages, and finds the rare behind the many', async () => {
