@@ -21,6 +21,13 @@ export class AuditEntry {
   @Column({ name: 'user_id', type: 'varchar', length: 64, nullable: true })
   userId!: string | null;
 
+  /** Who did it, where an administrator did, and by which door: see `via` and `by` of the events. */
+  @Column({ type: 'varchar', length: 255, nullable: true })
+  by!: string | null;
+
+  @Column({ type: 'varchar', length: 32, nullable: true })
+  via!: string | null;
+
   /** No foreign key: the line outlives the session. */
   @Column({ name: 'session_id', type: 'varchar', length: 36, nullable: true })
   sessionId!: string | null;

@@ -55,5 +55,7 @@ function entryOf(event: AuthentifyEvent): Omit<AuditEntry, 'id'> {
     reason: 'reason' in event ? event.reason : null,
     userId: 'userId' in event && event.userId !== undefined ? String(event.userId) : null,
     sessionId: ('sessionId' in event && event.sessionId) || null,
+    by: ('by' in event && event.by) || null,
+    via: ('via' in event && event.via) || null,
   };
 }

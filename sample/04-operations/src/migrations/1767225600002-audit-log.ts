@@ -11,6 +11,8 @@ export class AuditLog1767225600002 implements MigrationInterface {
         { name: 'reason', type: 'varchar', length: '32', isNullable: true },
         { name: 'user_id', type: 'varchar', length: '64', isNullable: true },
         { name: 'session_id', type: 'varchar', length: '36', isNullable: true },
+        { name: 'by', type: 'varchar', length: '255', isNullable: true },
+        { name: 'via', type: 'varchar', length: '32', isNullable: true },
       ],
       indices: [{ columnNames: ['at'] }, { columnNames: ['user_id'] }],
     });
