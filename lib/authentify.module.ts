@@ -135,7 +135,9 @@ export class AuthentifyModule extends ConfigurableAuthentifyModule implements Ne
 
   /** @internal */
   configure(consumer: MiddlewareConsumer): void {
-    if (this.sessionControllers.length > 0) consumer.apply(sortBody).forRoutes(...this.sessionControllers);
+    // Where the options are made for each request, so is the module, and Nest asks one that was not made.
+    const controllers = this.sessionControllers ?? [];
+    if (controllers.length > 0) consumer.apply(sortBody).forRoutes(...controllers);
   }
 
   /** Checks at boot what only the data source can tell. */

@@ -165,7 +165,7 @@ describe('a database that reads but does not write', () => {
           }
         }),
       );
-      expect(errors).toHaveLength(3);
+      expect(errors.filter((line) => line.includes('could not be extended'))).toHaveLength(3);
       expect(errors.join()).not.toMatch(/UPDATE |auth_tokens|af_at_/);
       const { status, cookies } = await visit();
       expect([status, cookies.length]).toEqual([200, 1]);
