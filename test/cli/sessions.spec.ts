@@ -77,6 +77,8 @@ describe('authentify issue', () => {
   it.each([
     ['somebody who is not there', ['--user', '999999'], 1],
     ['what is no key', ['--user', 'ada'], 2],
+    ['a key with an exponent', ['--user', '1e0'], 2],
+    ['a key that no number holds', ['--user', '9007199254740993'], 2],
     ['a context that is no JSON', ['--user', '1', '--context', '{device}'], 2],
     ['a lifetime without a unit', ['--user', '1', '--expires-in', '900'], 2],
     ['an unknown transport', ['--user', '1', '--type', 'query'], 2],
@@ -111,6 +113,13 @@ describe('authentify list', () => {
     const first = await cli.json<Listed[]>('list', ...user, '--limit', '2');
     const second = await cli.json<Listed[]>('list', ...user, '--limit', '2', '--after', first[1]!.id);
     expect([...first, ...second]).toEqual(all);
+  });
+
+  it('R73: says what is no key of a user, and is no outage', async () => {
+    for (const user of ['nouser', '1e0', '1.5']) {
+      const { code, stderr } = await cli.run('list', '--user', user);
+      expect([code, stderr]).toEqual([2, expect.stringContaining('primary key')]);
+    }
   });
 
   it('prints a table without digests, contexts and whatever steers a terminal', async () => {
