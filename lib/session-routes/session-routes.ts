@@ -12,6 +12,7 @@ import type { AbstractAuthToken } from '../tokens/entities/abstract-auth-token.j
 import { SessionFinder } from '../tokens/session-finder.js';
 import { TokenService } from '../tokens/token.service.js';
 import { NoStoreGuard } from './no-store.guard.js';
+import { requestedPage } from './requested-page.js';
 import { SessionCredentials } from './session-credentials.js';
 import { type RefreshAnswer, type SessionView, sessionView } from './session-views.js';
 
@@ -89,11 +90,12 @@ export abstract class SessionRoutes {
     await this.tokens.revokeAllUserTokens(auth.userId, { except: auth });
   }
 
-  /** Where the user is logged in, newest first. */
+  /** Where the user is logged in, newest first: `?limit` of them, at most 100, older than `?before`. */
   @Get('sessions')
   @UseGuards(AuthentifyGuard, AnswerGuard)
-  async list({ auth }: SessionRequest): Promise<SessionView[]> {
-    const sessions = await this.tokens.listUserTokens(auth.userId);
+  async list(request: SessionRequest): Promise<SessionView[]> {
+    const { auth } = request;
+    const sessions = await this.sessions.pageOf(auth.userId, requestedPage(request));
     return sessions.map((session) => sessionView(session, auth.id));
   }
 

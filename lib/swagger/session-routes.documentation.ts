@@ -1,5 +1,5 @@
 import type { Type } from '@nestjs/common';
-import { ApiBody, ApiOperation, ApiParam, ApiSecurity } from '@nestjs/swagger';
+import { ApiBody, ApiOperation, ApiParam, ApiQuery, ApiSecurity } from '@nestjs/swagger';
 import { UNNAMED } from '../authentify.registration.js';
 import { sessionTag } from '../session-routes/session-controllers.js';
 import { SessionRoutes } from '../session-routes/session-routes.js';
@@ -86,8 +86,27 @@ const OPERATIONS: Record<string, Operation> = {
   },
   list: {
     summary: 'List the sessions of the user',
-    description: 'Shows where the user is logged in, the newest session first.',
-    answers: [answer(200, 'The sessions that can still be used.', [SessionView]), unauthorized, unavailable],
+    description: 'Shows where the user is logged in, the newest session first, 100 sessions at most.',
+    parameters: [
+      ApiQuery({
+        name: 'limit',
+        required: false,
+        description: 'How many sessions to list at most.',
+        schema: { type: 'integer', minimum: 1, maximum: 100, default: 100 },
+      }),
+      ApiQuery({
+        name: 'before',
+        required: false,
+        description: 'List only sessions older than this one: the last id of the previous page.',
+        schema: { type: 'string', format: 'uuid' },
+      }),
+    ],
+    answers: [
+      answer(200, 'The sessions that can still be used.', [SessionView]),
+      answer(400, '`limit` or `before` is malformed or out of range.', ErrorAnswer),
+      unauthorized,
+      unavailable,
+    ],
   },
   end: {
     summary: 'End one session of the user',

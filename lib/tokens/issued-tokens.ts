@@ -34,7 +34,7 @@ export class IssuedTokens<TToken extends AnyAuthToken = AbstractAuthToken> {
   }
 
   toJSON(): IssuedTokensJson {
-    return { ...this } as unknown as IssuedTokensJson;
+    return Object.fromEntries(Object.entries(this)) as unknown as IssuedTokensJson;
   }
 
   /** @internal */

@@ -34,3 +34,9 @@ export type RotatedColumns = StoredDigests &
 export type SlidColumns = Pick<AbstractAuthToken, 'lastRefreshedAt' | 'expiresAt' | 'refreshUntil' | 'pruneAt'> & {
   rotationSalt?: null;
 };
+
+/** A part of a list: how many, and older than which session, by its id in canonical spelling. */
+export interface Page {
+  limit?: number | undefined;
+  before?: string | undefined;
+}

@@ -1,19 +1,22 @@
 import { Injectable } from '@nestjs/common';
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import type { AuthType } from './auth-type.js';
-import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
+import type { AbstractAuthToken, AnyAuthToken, UserId } from './entities/abstract-auth-token.js';
 import { type PresentedRefreshToken, PresentedTokens } from './presented-tokens.js';
+import type { Page } from './session-columns.js';
 import { TokenLookup } from './token-lookup.js';
+import { TokenRepository } from './token.repository.js';
 
 /**
- * Tells which session a token belongs to, whether or not it can still be used: who logs out may hold no more than an
- * access token that has run out (R49, R74).
+ * Finds sessions for the session routes: by a token of either kind, whether or not it can still be used, because who logs
+ * out may hold no more than an access token that has run out (R49, R74); and a user's own, page by page.
  */
 @Injectable()
 export class SessionFinder<TToken extends AnyAuthToken = AbstractAuthToken> {
   constructor(
     private readonly lookup: TokenLookup<TToken>,
     private readonly presented: PresentedTokens,
+    private readonly tokens: TokenRepository<TToken>,
     private readonly events: AuthentifyEvents,
   ) {}
 
@@ -29,6 +32,11 @@ export class SessionFinder<TToken extends AnyAuthToken = AbstractAuthToken> {
     const token = digests ? await this.lookup.byAccessToken(digests) : refresh && (await this.byFamily(refresh));
     if (!token) this.events.reject(digests || refresh ? 'unknown' : 'malformed', authType);
     return token;
+  }
+
+  /** A part of a user's sessions that can still be used, newest first. */
+  pageOf(userId: UserId, page: Page): Promise<TToken[]> {
+    return this.tokens.live(userId, Date.now(), page);
   }
 
   private async byFamily(refresh: PresentedRefreshToken): Promise<TToken | null> {

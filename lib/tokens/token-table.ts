@@ -178,8 +178,7 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
       previousRefreshTokenHash: row.previousRefreshTokenHash ?? null,
       rotationSalt: row.rotationSalt ?? null,
     };
-    for (const name of DIGEST_COLUMNS) delete row[name];
-    delete row.pruneAt;
+    for (const name of [...DIGEST_COLUMNS, 'pruneAt'] as const) delete row[name];
     return { token: this.release(row), digests };
   }
 

@@ -5,7 +5,7 @@ import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.err
 import type { Milliseconds } from '../options/duration.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AbstractAuthToken, AnyAuthToken, RevokedReason, UserId } from './entities/abstract-auth-token.js';
-import type { NewSession, PresentedToken, RotatedColumns, SlidColumns } from './session-columns.js';
+import type { NewSession, Page, PresentedToken, RotatedColumns, SlidColumns } from './session-columns.js';
 import { withPresentUser } from './present-users.js';
 import { TokenQueries } from './token-queries.js';
 import { type StoredToken, TokenTable } from './token-table.js';
@@ -136,11 +136,12 @@ export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> ex
     );
   }
 
-  /** A user's live sessions, newest first. */
-  live(userId: UserId, now: number): Promise<TToken[]> {
+  /** A user's live sessions, newest first; of a page at most so many, older than that one. */
+  live(userId: UserId, now: number, { limit, before }: Page = {}): Promise<TToken[]> {
     return this.table.read(async (rows) => {
       const live = withPresentUser(this.liveOf(rows, userId, now), this.table.userMetadata);
-      const found = await live.orderBy('token.id', 'DESC').getMany();
+      if (before !== undefined) live.andWhere('token.id < :before', { before });
+      const found = await live.orderBy('token.id', 'DESC').limit(limit).getMany();
       return found.map((row) => this.table.detach(row).token);
     });
   }

@@ -333,6 +333,45 @@ describe.each(ADAPTERS)('session routes on %s', (adapter) => {
     });
   });
 
+  it('sessions are listed page by page, one’s own alone', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
+    const sessions: IssuedTokens[] = [];
+    for (let count = 0; count < 103; count += 1) {
+      vi.setSystemTime(Date.now() + 1);
+      sessions.unshift(await open('header'));
+    }
+    const ids = sessions.map(({ token }) => token.id);
+    const headers = bearer(sessions[0]!.accessToken);
+    const list = async (query: string) => {
+      const { status, json } = await routes.call('GET', `sessions${query}`, { headers });
+      return [status, (json as unknown as { id: string }[]).map(({ id }) => id)];
+    };
+    expect(await list('')).toEqual([200, ids.slice(0, 100)]);
+    expect(await list(`?before=${ids[99]}`)).toEqual([200, ids.slice(100)]);
+    expect(await list(`?limit=2&before=${ids[1]!.toUpperCase()}`)).toEqual([200, ids.slice(2, 4)]);
+    vi.setSystemTime(Date.now() + 1);
+    const foreign = await t.tokens.generateHeaderToken(await t.createUser());
+    expect(await list(`?limit=1&before=${foreign.token.id}`)).toEqual([200, ids.slice(0, 1)]);
+    await t.tokens.revokeToken({ id: ids[1]! });
+    expect(await list(`?limit=1&before=${ids[1]}`)).toEqual([200, ids.slice(2, 3)]);
+  });
+
+  it.each([
+    'limit=0',
+    'limit=101',
+    'limit=-1',
+    'limit=1.5',
+    'limit=',
+    'limit=1e1',
+    'limit=1&limit=2',
+    'before=x',
+    'before=',
+  ])('a list asked for by %s is a 400 without a list', async (query) => {
+    const { accessToken } = await open('header');
+    const answer = await routes.call('GET', `sessions?${query}`, { headers: bearer(accessToken) });
+    expect([answer.status, Array.isArray(answer.json)]).toEqual([400, false]);
+  });
+
   it('logout takes what the client states, and leaves cookies that ride along alone', async () => {
     const [header, cookie] = [await open('header'), await open('cookie')];
     const headers = { ...bearer(header.accessToken), ...cookiesOf(cookie), ...FROM_ELSEWHERE };
