@@ -275,7 +275,9 @@ describe.each(ADAPTERS)('session routes in an app of others on %s', (adapter) =>
     const app = await start(
       (app) => app.useGlobalInterceptors(...Object.values(INTERCEPTORS).map((make) => make(app))),
       {
-        imports: [AuthentifyAdminModule.register({ path: 'admin', guards: [{ canActivate: () => true }] })],
+        imports: [
+          AuthentifyAdminModule.register({ path: 'admin', guards: [{ canActivate: () => true }], actions: ['issue'] }),
+        ],
       },
     );
     const admin = sessionClient(`${app.url}/admin`);

@@ -223,7 +223,7 @@ describe.each(ADAPTERS)('the OpenAPI document of an app on %s', (adapter) => {
       'post /auth/logout': '204 400 403 415 500 503',
       'post /auth/logout-all': '204 401 403 503',
       'post /auth/logout-others': '204 401 403 503',
-      'get /auth/sessions': '200 401 503',
+      'get /auth/sessions': '200 400 401 503',
       'delete /auth/sessions/{id}': '204 401 403 503',
     });
     expect(document.paths['/auth/refresh']?.post?.requestBody).toMatchObject({ required: false });
