@@ -1,5 +1,6 @@
 import type { EntityMetadata, SelectQueryBuilder } from 'typeorm';
 import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
+import { AuthentifyUserNotFoundError } from '../errors/authentify-user-not-found.error.js';
 import type { AbstractAuthToken, UserId } from './entities/abstract-auth-token.js';
 
 type Rows = SelectQueryBuilder<AbstractAuthToken>;
@@ -25,14 +26,19 @@ export function ownerOf(metadata: EntityMetadata): {
   );
 }
 
-/** Whether there is such a user, as `findOne` would say; where every row of the table is one, the INSERT tells (R73). */
-export async function hasOwner(table: Table, userId: UserId): Promise<boolean> {
+/**
+ * Asks for a user where rows of the table may be none; elsewhere the INSERT tells (R73).
+ *
+ * @throws AuthentifyUserNotFoundError where `findOne` would not give this user.
+ */
+export async function assertOwner(table: Table, userId: UserId): Promise<void> {
   const { userMetadata, ownerColumn } = table;
-  if (!mayHide(userMetadata)) return true;
+  if (!mayHide(userMetadata)) return;
   const condition = `user.${ownerColumn.propertyPath} = :userId`;
-  return table.read((rows) =>
+  const isPresent = await table.read((rows) =>
     rows.createQueryBuilder().select('user').from(userMetadata.target, 'user').where(condition, { userId }).getExists(),
   );
+  if (!isPresent) throw new AuthentifyUserNotFoundError();
 }
 
 /** Joins the users that `findOne` would give; others are `null`, as are those that are soft-deleted (R51, R73). */

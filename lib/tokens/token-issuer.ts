@@ -4,7 +4,6 @@ import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import type { Attribution } from '../events/authentify-event.js';
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
-import { AuthentifyUserNotFoundError } from '../errors/authentify-user-not-found.error.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AuthType } from './auth-type.js';
 import { checkNames, type OptionNames } from './call-options.js';
@@ -21,12 +20,13 @@ import {
   readOverrides,
 } from './lifetimes.js';
 import type { Place } from './place.js';
-import { hasOwner } from './present-users.js';
+import { assertOwner } from './present-users.js';
 import { toContext } from './token-context.js';
 import { TokenPairFactory } from './token-pair.js';
 import { TokenRepository } from './token.repository.js';
 import { TokenTable } from './token-table.js';
 import { TRANSACTION_OPTIONS, type TransactionOptions } from './transaction.js';
+import { timeOf } from './uuid.js';
 
 /** What a login may decide about its session. */
 export interface IssueTokenOptions<TContext extends object = JsonObject> extends LifetimeOverrides, TransactionOptions {
@@ -77,7 +77,7 @@ export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
     const lifetimes = this.lifetimesOf(given);
     const context = toContext(given.context, this.options.contextMaxBytes);
 
-    if (!(await hasOwner(this.table, userId))) throw new AuthentifyUserNotFoundError();
+    await assertOwner(this.table, userId);
     const id = await this.nextId(userId, now);
     const issued = await this.open({ id, authType, userId, context, now, lifetimes });
     if (typeof user === 'object') issued.token.user = user;
@@ -193,17 +193,8 @@ interface Arrival {
   attribution: Attribution | undefined;
 }
 
-interface Login {
-  id: string;
+interface Login extends Omit<Arrival, 'attribution'> {
   authType: AuthType;
-  userId: UserId;
   context: JsonObject;
-  now: number;
   lifetimes: Lifetimes;
-}
-
-/** Milliseconds in the first 48 bits of a UUID v7 (RFC 9562 §5.7). */
-function timeOf(id: string): number {
-  const time = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
-  return Number.isNaN(time) ? 0 : time;
 }

@@ -10,3 +10,9 @@ export function canonicalUuid(text: unknown): string | null {
   const parts = SPELLING.exec(bare.toLowerCase());
   return parts && parts.slice(1).join('-');
 }
+
+/** Milliseconds in the first 48 bits of a UUID v7 (RFC 9562 §5.7). */
+export function timeOf(id: string): number {
+  const time = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+  return Number.isNaN(time) ? 0 : time;
+}
