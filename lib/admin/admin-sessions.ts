@@ -56,7 +56,7 @@ export class AdminSessions {
     attribution: Attribution,
   ): Promise<IssuedTokensJson & { session: SessionView }> {
     const issued = await perform(() =>
-      this.registration.administration.issue({ authType, user, attribution }, options),
+      this.registration.administration.issue({ authType, user }, options, attribution),
     );
     const token = (await this.registration.sessions.find(issued.token.id)) ?? issued.token;
     return { ...issued.toJSON(), session: viewOf(token, this.options, Date.now()) };

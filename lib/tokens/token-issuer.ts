@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
-import type { Attribution } from '../events/authentify-event.js';
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
@@ -61,16 +60,12 @@ export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
     this.limit = options.enforceSingleLogin ? 1 : options.maxSessionsPerUser;
   }
 
-  /** The same in an app's transaction. */
-  within({ table, tokens, events }: Place<TToken>): TokenIssuer<TToken> {
+  /** The same in an app's transaction, or with events that tell more. */
+  within({ table, tokens, events }: Omit<Place<TToken>, 'lookup'>): TokenIssuer<TToken> {
     return new TokenIssuer(this.options, table, tokens, this.pairs, events);
   }
 
-  /** @param attribution whose act it is, where it is not the user's own. */
-  async issue(
-    { authType, user, attribution }: LoginRequest,
-    given: IssueTokenOptions<object> = {},
-  ): Promise<IssuedTokens<TToken>> {
+  async issue(authType: AuthType, user: unknown, given: IssueTokenOptions<object> = {}): Promise<IssuedTokens<TToken>> {
     const now = Date.now();
     checkNames<IssueTokenOptions<object>>(given, ISSUE_OPTIONS);
     const userId = this.table.ownerKey(user);
@@ -82,15 +77,8 @@ export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
     const issued = await this.open({ id, authType, userId, context, now, lifetimes });
     if (typeof user === 'object') issued.token.user = user;
 
-    const ended = await this.enforceLimit({ id, userId, now, attribution });
-    this.events.emit({
-      type: 'issued',
-      sessionId: id,
-      userId,
-      authType,
-      alreadyEnded: ended.includes(id),
-      ...attribution,
-    });
+    const ended = await this.enforceLimit(userId, id, now);
+    this.events.emit({ type: 'issued', sessionId: id, userId, authType, alreadyEnded: ended.includes(id) });
     return issued;
   }
 
@@ -145,7 +133,7 @@ export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
   }
 
   /** Ends what the limit leaves no room for. Whoever comes last sees everybody, so concurrent logins converge (R45). */
-  private async enforceLimit({ id, userId, now, attribution }: Arrival): Promise<string[]> {
+  private async enforceLimit(userId: UserId, ownId: string, now: number): Promise<string[]> {
     if (this.limit === null) return [];
     const ended: string[] = [];
     try {
@@ -153,21 +141,21 @@ export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
       do {
         surplus = await this.tokens.surplusIds(userId, now, this.limit, BATCH);
         ended.push(...surplus);
-        await this.endSurplus(surplus, { userId, now, attribution });
+        await this.endSurplus(surplus, userId, now);
       } while (surplus.length === BATCH);
     } catch (error) {
-      await this.withdraw(id, now);
+      await this.withdraw(ownId, now);
       throw error;
     }
     return ended;
   }
 
-  private async endSurplus(ids: readonly string[], { userId, now, attribution }: Omit<Arrival, 'id'>): Promise<void> {
+  private async endSurplus(ids: readonly string[], userId: UserId, now: number): Promise<void> {
     if (ids.length === 0) return;
     const reason = this.options.enforceSingleLogin ? 'single-login' : 'session-limit';
     const count = await this.tokens.end(ids, reason, now);
     const sessionId = ids.length === 1 ? ids[0] : undefined;
-    if (count > 0) this.events.emit({ type: 'revoked', reason, count, userId, sessionId, ...attribution });
+    if (count > 0) this.events.emit({ type: 'revoked', reason, count, userId, sessionId });
   }
 
   /** A login that could not make room must not stay; nobody holds its tokens yet. */
@@ -178,22 +166,10 @@ export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
   }
 }
 
-/** Who is to be logged in, and by whom, where somebody else does it. */
-interface LoginRequest {
-  authType: AuthType;
-  user: unknown;
-  attribution?: Attribution;
-}
-
-/** A session just opened. */
-interface Arrival {
+interface Login {
   id: string;
   userId: UserId;
   now: number;
-  attribution: Attribution | undefined;
-}
-
-interface Login extends Omit<Arrival, 'attribution'> {
   authType: AuthType;
   context: JsonObject;
   lifetimes: Lifetimes;

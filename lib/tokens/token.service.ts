@@ -51,7 +51,7 @@ export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
     user: UserOrKey<TToken>,
     options?: IssueTokenOptions<ContextOf<TToken>>,
   ): Promise<IssuedTokens<TToken>> {
-    return this.workers.within(options).issuer.issue({ authType: AuthType.HEADER, user }, options);
+    return this.workers.within(options).issuer.issue(AuthType.HEADER, user, options);
   }
 
   /**
@@ -63,7 +63,7 @@ export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
     user: UserOrKey<TToken>,
     options?: IssueTokenOptions<ContextOf<TToken>>,
   ): Promise<IssuedTokens<TToken>> {
-    return this.workers.within(options).issuer.issue({ authType: AuthType.COOKIE, user }, options);
+    return this.workers.within(options).issuer.issue(AuthType.COOKIE, user, options);
   }
 
   /**

@@ -11,6 +11,7 @@ import { pruneAtOf } from '../lifetimes.js';
 import { type IssueTokenOptions, TokenIssuer } from '../token-issuer.js';
 import { TokenRepository } from '../token.repository.js';
 import { TokenTable } from '../token-table.js';
+import { AttributedEvents } from './attributed-events.js';
 import { type DeadlineEdit, editedDeadlines } from './edited-deadlines.js';
 
 /** What an administrator does to sessions of others. Whatever came of it is told with whose act it was (R76). */
@@ -26,10 +27,13 @@ export class TokenAdministration<TToken extends AnyAuthToken = AbstractAuthToken
 
   /** Opens a session for a user. @throws as `TokenService.generateHeaderToken` does. */
   issue(
-    login: { authType: AuthType; user: UserId; attribution: Attribution },
+    { authType, user }: { authType: AuthType; user: UserId },
     options: IssueTokenOptions<object>,
+    attribution: Attribution,
   ): Promise<IssuedTokens<TToken>> {
-    return this.issuer.issue(login, options);
+    const { table, tokens } = this;
+    const events = new AttributedEvents(this.events, attribution);
+    return this.issuer.within({ table, tokens, events }).issue(authType, user, options);
   }
 
   /** Ends one session. Returns 1, or 0 where it had ended already. */
