@@ -1,5 +1,4 @@
 import { inspect, type InspectOptions } from 'node:util';
-import { hide } from './hidden.js';
 import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
 
 const REDACTED = '[redacted]';
@@ -26,15 +25,22 @@ export class IssuedTokens<TToken extends AnyAuthToken = AbstractAuthToken> {
     /** The session's row. */
     readonly token: TToken,
   ) {
-    // Serialisers that know no `toJSON` walk over properties: they find what it promises, and not the row.
-    hide<IssuedTokens<TToken>>(this, 'token');
-    show(this, 'expiresAt', () => token.expiresAt);
-    show(this, 'refreshUntil', () => token.refreshUntil);
     Object.freeze(this);
   }
 
+  /** When the access token dies, as its client is told. ISO 8601; `null` = never. */
+  get expiresAt(): string | null {
+    return this.token.expiresAt?.toISOString() ?? null;
+  }
+
+  /** Until when the refresh token is good, as its client is told. ISO 8601; `null` = there is no refresh token. */
+  get refreshUntil(): string | null {
+    return this.token.refreshUntil?.toISOString() ?? null;
+  }
+
   toJSON(): IssuedTokensJson {
-    return Object.fromEntries(Object.entries(this)) as unknown as IssuedTokensJson;
+    const { accessToken, refreshToken, expiresAt, refreshUntil } = this;
+    return { accessToken, refreshToken, expiresAt, refreshUntil };
   }
 
   /** @internal */
@@ -42,8 +48,4 @@ export class IssuedTokens<TToken extends AnyAuthToken = AbstractAuthToken> {
     const shown = { accessToken: REDACTED, refreshToken: this.refreshToken && REDACTED, token: this.token };
     return `IssuedTokens ${inspect(shown, options)}`;
   }
-}
-
-function show(issued: object, name: keyof IssuedTokensJson, instant: () => Date | null): void {
-  Object.defineProperty(issued, name, { enumerable: true, get: () => instant()?.toISOString() ?? null });
 }

@@ -78,10 +78,4 @@ describe('the house', () => {
     expect(whyNot).toEqual([]);
     expect(obstaclesIn('await import.meta.resolve("x"); const one = ({ exports }) => exports;')).toHaveLength(3);
   });
-
-  it('has no file above 200 lines', () => {
-    const lib = join(ROOT, 'lib');
-    const files = readdirSync(lib, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
-    expect(files.filter((name) => readFileSync(join(lib, name), 'utf8').split('\n').length > 201)).toEqual([]);
-  });
 });
