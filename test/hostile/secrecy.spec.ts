@@ -322,9 +322,6 @@ describe.each(ADAPTERS)('R63: a whole life over %s', (adapter) => {
     return [...new Set(found)];
   }
 
-  /** Every statement and its parameters. */
-  const sent = () => t.statements.statements.map(({ sql, parameters }) => ({ sql, parameters }));
-
   it('was lived to the full, and watched', () => {
     const text = told.join('\n');
     for (const word of ['reuse', 'slid', 'replayed', 'malformed', 'wrong-transport', 'cross-site', 'the hook failed']) {
@@ -332,7 +329,7 @@ describe.each(ADAPTERS)('R63: a whole life over %s', (adapter) => {
     }
     expect(raw.size).toBeGreaterThanOrEqual(8);
     expect(digests.size).toBeGreaterThanOrEqual(10);
-    const logged = JSON.stringify(sent());
+    const logged = JSON.stringify(t.statements.statements);
     expect([...digests].some((digest) => logged.includes(digest))).toBe(true);
   });
 
@@ -341,7 +338,7 @@ describe.each(ADAPTERS)('R63: a whole life over %s', (adapter) => {
   });
 
   it('R3: sends no raw token to the database, nor stores one', async () => {
-    const logged = sent().map((statement) => inspect(statement, { depth: 10, maxStringLength: null }));
+    const logged = t.statements.statements.map((statement) => inspect(statement, { depth: 10, maxStringLength: null }));
     expect(places(logged, raw)).toEqual([]);
     expect(places([JSON.stringify(await t.rows())], raw)).toEqual([]);
   });
