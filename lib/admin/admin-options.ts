@@ -62,7 +62,7 @@ export interface AdminOptions<TUser extends object = object> {
    * `request.auth.userId`, as the library's guards set it, else `request.user.id`; where there is neither, events have no
    * `by`. Nothing is done where this throws, or where it gives anything else, which is a 500.
    *
-   * @example `` actor: ({ user }: AuthenticatedRequest<Colleague>) => `staff ${user.id}` ``
+   * @example `actor: ({ user }: AuthenticatedRequest<Colleague>) => user.email`
    */
   actor?: ActorOf;
 }
