@@ -4,7 +4,7 @@ import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { AllRoutesGuard, OverridableGuard } from './authentication/guards/all-routes.guard.js';
 import { AutoRefreshInterceptor } from './authentication/interceptors/auto-refresh.interceptor.js';
 import { AUTH_DATA_SOURCE, AUTH_TOKEN_ENTITY, AUTHENTIFY_OPTIONS } from './authentify.constants.js';
-import { assertApart, UNNAMED } from './authentify.registration.js';
+import { assertApart, tellWhomGetGives, UNNAMED } from './authentify.registration.js';
 import { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';
 import type { AuthentifyExtras, AuthentifyOptions } from './options/authentify-options.interface.js';
 import { resolveOptions } from './options/resolve-options.js';
@@ -71,7 +71,10 @@ function defineModule(definition: DynamicModule, extras: Extras): DynamicModule 
       },
       {
         provide: REGISTRATIONS_CHECK,
-        useFactory: (modules: ModulesContainer) => assertApart(modules, AllRoutesGuard),
+        useFactory: (modules: ModulesContainer) => {
+          assertApart(modules, AllRoutesGuard);
+          if (extras.name === undefined) tellWhomGetGives(modules);
+        },
         inject: [ModulesContainer],
       },
       { provide: SESSION_CONTROLLERS, useValue: controllers },

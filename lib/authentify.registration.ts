@@ -1,4 +1,4 @@
-import { type DynamicModule, Inject, type Type } from '@nestjs/common';
+import { type DynamicModule, Inject, Logger, type Type } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import { AUTH_TOKEN_ENTITY, AUTHENTIFY_OPTIONS } from './authentify.constants.js';
 import { type Injectable, offeredName } from './authentify.offers.js';
@@ -69,6 +69,20 @@ export function registrationsIn(modules: ModulesContainer): Map<string, ModuleOf
         return name !== undefined && token === providerFor(name, AUTHENTIFY_OPTIONS) ? [[name, module] as const] : [];
       }),
     ),
+  );
+}
+
+/**
+ * Says whose classes `app.get` gives where that is not the registration without a name: Nest takes the module that was
+ * imported last. The one without a name asks, so that it is said once.
+ */
+export function tellWhomGetGives(modules: ModulesContainer): void {
+  const names = [...registrationsIn(modules).keys()];
+  const last = names.at(-1);
+  if (last === undefined || last === UNNAMED) return;
+  new Logger('AuthentifyModule').log(
+    `Registrations: ${names.join(', ')}. app.get(TokenService) gives that of '${last}', imported last; ` +
+      'use app.get(providerFor(name, TokenService)), or import the one without a name after the others',
   );
 }
 

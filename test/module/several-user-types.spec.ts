@@ -1,5 +1,7 @@
 import { Body, Controller, Get, Inject, Injectable, Module, Post, Req, Res, UseGuards } from '@nestjs/common';
 import { AuthGuard } from '@nestjs/passport';
+import { Test } from '@nestjs/testing';
+import { TypeOrmModule } from '@nestjs/typeorm';
 import {
   AbstractAuthToken,
   AuthentifyConfigurationError,
@@ -365,6 +367,28 @@ describe('registrations of one app', () => {
     expect(await tokens.verifyToken(accessToken)).toMatchObject({ user: { email: 'eve@staff' } });
     expect(await t.dataSource.getRepository(entity).count()).toBe(1);
     await t.close();
+  });
+
+  const forStaff = () => AuthentifyModule.forRoot({ name: 'staff', userEntity: Staff });
+
+  it.each([
+    ['named', 'said', () => [AuthentifyModule.forRoot({ userEntity: User }), forStaff()]],
+    ['unnamed', 'not said', () => [forStaff(), AuthentifyModule.forRoot({ userEntity: User })]],
+  ] as const)('app.get gives what the last one has: the %s, which is %s at boot', async (last, said, registrations) => {
+    const lines: string[] = [];
+    const entities = [User, Staff, authTokenEntity(() => User), authTokenEntity(() => Staff, 'staff')];
+    const builder = Test.createTestingModule({
+      imports: [TypeOrmModule.forRoot({ type: 'sqljs', entities, retryAttempts: 0 }), ...registrations()],
+    }).setLogger({ log: (line: string) => lines.push(line), warn() {}, error() {} });
+    const app = await builder.compile();
+    await app.init();
+    const name = last === 'named' ? 'staff' : 'default';
+    expect(app.get(TokenService)).toBe(app.get(providerFor(name, TokenService)));
+    const told = lines.filter((line) =>
+      line.startsWith("Registrations: default, staff. app.get(TokenService) gives that of 'staff'"),
+    );
+    expect(told).toHaveLength(said === 'said' ? 1 : 0);
+    await app.close();
   });
 
   it.each<[string, RegExp, () => Promise<TestApp>]>([
