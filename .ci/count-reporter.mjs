@@ -1,5 +1,5 @@
 // A vitest reporter that counts tests by project, for `.ci/check-counts.mjs`, and by the requirement they are named
-// after (R1 to R68), for `.ci/check-requirements.mjs`.
+// after, for `.ci/check-requirements.mjs`.
 import { writeFileSync } from 'node:fs';
 import { countsFile } from './check-counts.mjs';
 import { requirementsFile } from './check-requirements.mjs';
