@@ -80,6 +80,17 @@ describe('statements per operation, by TypeORM’s own log', () => {
     expect.unreachable('no round raced');
   });
 
+  it('many refreshes at once share their look-ups, and each has an UPDATE of its own', async () => {
+    const user = await t.createUser();
+    const logins = await Promise.all(Array.from({ length: 20 }, () => t.tokens.generateHeaderToken(user)));
+    const statements = await t.statements.during(() =>
+      Promise.all(logins.map(({ refreshToken }) => t.tokens.refreshToken(refreshToken!))),
+    );
+    const sent = verbs(statements);
+    expect(sent.filter((verb) => verb === 'UPDATE')).toHaveLength(20);
+    expect(sent.filter((verb) => verb === 'SELECT').length).toBeLessThanOrEqual(4);
+  });
+
   it('a slide is one UPDATE beside the look-up, and none until the next is due', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: NOW });
     const { accessToken } = await t.tokens.generateHeaderToken(await t.createUser());

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { LookupQueue } from '../../lib/tokens/lookup/lookup-queue.js';
 import type { Row } from '../../lib/tokens/statements/row.js';
 
@@ -109,6 +109,60 @@ describe('look-ups under way', () => {
     expect(await later).toEqual(['c']);
     database.sent[1]?.answer();
     expect(await b).toBeUndefined();
+  });
+});
+
+describe('R72: look-ups that hang on dead connections', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+  const startTimed = () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    const started = start();
+    for (const digest of ['a', 'b', 'c', 'd']) started.database.rows.set(digest, [digest]);
+    return started;
+  };
+
+  it('hold up those who wait for half a second, however many hang', async () => {
+    const { database, queue } = startTimed();
+    void queue.find(['a']);
+    void queue.find(['b']);
+    const waiting = queue.find(['c']);
+    await vi.advanceTimersByTimeAsync(499);
+    expect(database.asked).toEqual([['a'], ['b']]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(database.asked).toEqual([['a'], ['b'], ['c']]);
+    database.sent[2]?.answer();
+    expect(await waiting).toEqual(['c']);
+  });
+
+  it('hold up nobody who asks for the same session, and change nothing when they answer after all', async () => {
+    const { database, queue } = startTimed();
+    const first = queue.find(['a']);
+    const second = queue.find(['a']);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(database.asked).toEqual([['a'], ['a']]);
+    database.sent[0]?.answer();
+    expect(await first).toEqual(['a']);
+    const third = queue.find(['a']);
+    await settle();
+    expect(database.asked, 'the second is still under way').toHaveLength(2);
+    database.sent[1]?.answer();
+    await settle();
+    database.sent[2]?.answer();
+    expect(await Promise.all([second, third])).toEqual([['a'], ['a']]);
+  });
+
+  it('leave their lanes to as many others, again and again', async () => {
+    const { database, queue } = startTimed();
+    for (const digest of ['a', 'b']) void queue.find([digest]);
+    const [c, d] = [queue.find(['c']), queue.find(['d'])];
+    await vi.advanceTimersByTimeAsync(500);
+    const again = queue.find(['c']);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(database.asked).toEqual([['a'], ['b'], ['c', 'd'], ['c']]);
+    for (const { answer } of database.sent.slice(2)) answer();
+    expect(await Promise.all([c, d, again])).toEqual([['c'], ['d'], ['c']]);
   });
 });
 

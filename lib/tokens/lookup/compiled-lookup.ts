@@ -11,24 +11,28 @@ import { LookupQueue, rowUnder } from './lookup-queue.js';
 export class CompiledLookup<TToken extends AnyAuthToken> {
   private readonly access: DigestQuery;
   private readonly family: DigestQuery;
-  private readonly queue: LookupQueue;
+  private readonly accessQueue: LookupQueue;
+  private readonly familyQueue: LookupQueue;
 
   /** @throws NotCompilableError for an entity that only TypeORM can read. */
   constructor(private readonly table: TokenTable<TToken>) {
     this.access = new DigestQuery(table.statements, 'accessTokenHash', ['accessTokenHash']);
     this.family = new DigestQuery(table.statements, 'refreshFamilyHash', DIGEST_COLUMNS);
-    this.queue = new LookupQueue((digests) => this.access.find(digests));
+    this.accessQueue = new LookupQueue((digests) => this.access.find(digests));
+    this.familyQueue = new LookupQueue((digests) => this.family.find(digests));
   }
 
   async byAccessToken(digests: readonly string[], transaction?: Transaction): Promise<TToken | null> {
     const row = transaction
       ? rowUnder(digests, await this.access.find(digests, transaction))
-      : await this.queue.find(digests);
+      : await this.accessQueue.find(digests);
     return row ? this.table.release(this.access.entityOf(row) as AbstractAuthToken) : null;
   }
 
   async byFamily(digests: readonly string[], transaction?: Transaction): Promise<StoredToken<TToken> | null> {
-    const row = rowUnder(digests, await this.family.find(digests, transaction));
+    const row = transaction
+      ? rowUnder(digests, await this.family.find(digests, transaction))
+      : await this.familyQueue.find(digests);
     if (!row) return null;
     return {
       token: this.table.release(this.family.entityOf(row) as AbstractAuthToken),
