@@ -143,6 +143,7 @@ export class AuthentifyModule extends ConfigurableAuthentifyModule implements Ne
   /** Checks at boot what only the data source can tell. */
   async onModuleInit(): Promise<void> {
     this.table.check();
+    await this.table.checkEngine();
     this.activity.check();
     this.lookup.prepare();
     await describeToClassTransformer();

@@ -65,6 +65,7 @@ const sidebar: DefaultTheme.SidebarItem[] = [
       { text: 'TokenService', link: '/reference/token-service' },
       { text: 'Session routes', link: '/reference/session-routes' },
       { text: 'Statuses and errors', link: '/reference/errors' },
+      { text: 'Databases', link: '/reference/databases' },
       { text: 'API reference', link: '/api/' },
     ],
   },

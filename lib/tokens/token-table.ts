@@ -12,6 +12,7 @@ import { AuthentifyConfigurationError } from '../errors/authentify-configuration
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { markStrict } from './context-view.js';
 import { runStatement } from './database-errors.js';
+import { checkEngine } from './engine.js';
 import type { AbstractAuthToken, AnyAuthToken, UserId } from './entities/abstract-auth-token.js';
 import { hide } from './hidden.js';
 import { ownerKeyOf } from './owner-key.js';
@@ -105,6 +106,13 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
       );
     }
     this.assertOwnTable(metadata);
+  }
+
+  /** @throws AuthentifyConfigurationError when the data source is of a kind that cannot keep sessions. */
+  checkEngine(): Promise<void> {
+    const changeNothing = () =>
+      this.run(async (manager) => (await manager.delete(this.rows.target, { id: 'none' })).affected);
+    return checkEngine(this.dataSource, changeNothing);
   }
 
   /** Keys of two kinds of users mean nothing to each other: in one table, a customer's token would be a colleague's. */

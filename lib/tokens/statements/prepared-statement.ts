@@ -3,7 +3,7 @@ import { runStatement } from '../database-errors.js';
 import type { Transaction } from '../transaction.js';
 import { canExecute, sendExecute } from './send-execute.js';
 import { sendKept } from './send-kept.js';
-import { sendNamed } from './send-named.js';
+import { canName, sendNamed } from './send-named.js';
 import { sendText } from './send-text.js';
 import type { Send, StatementResult, StatementSource } from './statement.js';
 
@@ -33,7 +33,7 @@ function sendPrepared(dataSource: DataSource, sql: string): Send | undefined {
   const { options, subscribers } = dataSource;
   // Only TypeORM can tell subscribers about queries.
   if (subscribers.some((subscriber) => 'beforeQuery' in subscriber || 'afterQuery' in subscriber)) return undefined;
-  if (options.type === 'postgres') return sendNamed(dataSource, sql);
+  if (options.type === 'postgres') return canName(dataSource) ? sendNamed(dataSource, sql) : undefined;
   if (options.type === 'better-sqlite3') return sendKept(dataSource, sql);
   return isMysql(dataSource) && canExecute(dataSource) ? sendExecute(dataSource, sql) : undefined;
 }

@@ -8,7 +8,7 @@ import type { Send } from './statement.js';
 /** What is used of the driver, all of it public on TypeORM's: the pool of the primary. */
 /** What is used of the drivers, all of it public on TypeORM's: the pool of the primary, or the one connection. */
 interface PostgresDriver {
-  master: { connect(): Promise<PostgresConnection> };
+  master: { connect(): Promise<PostgresConnection>; totalCount?: number };
 }
 interface PostgresConnection extends EventEmitter {
   query(query: PostgresQuery): Promise<PostgresResult>;
@@ -30,6 +30,11 @@ interface PostgresResult {
  * statement" and "it exists already": the statement did not run.
  */
 const NOT_AS_PREPARED = /^(0A000|26000|42P05)$/;
+
+/** Not with what stands in for `pg`, such as a database within the process: it takes texts, and may have no pool at all. */
+export function canName({ driver }: DataSource): boolean {
+  return (driver as unknown as Partial<PostgresDriver>).master?.totalCount !== undefined;
+}
 
 /** Named statements of PostgreSQL. */
 export function sendNamed(dataSource: DataSource, sql: string): Send {
