@@ -15,6 +15,8 @@ export type RejectionReason =
   | 'wrong-transport'
   | 'user-missing'
   | 'user-inactive'
+  /** The row holds no JSON object as the context, so nobody can tell what the session may do. */
+  | 'context-unreadable'
   /** A refresh that lost a race and whose successor it can no longer derive; nothing was ended. */
   | 'overtaken'
   /** A refresh token of an earlier generation. */

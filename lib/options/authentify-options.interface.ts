@@ -98,7 +98,10 @@ export interface AuthentifyOptions<TUser = unknown, TToken = AbstractAuthToken<T
    * `nestjs-authentify/migrations`. Their digests have no key, so leave it out once the last one is over. Default: none.
    */
   acceptLegacyTokens?: 'drf-authentify';
-  /** Largest context in bytes of JSON. Default 4096, at most 65536. */
+  /**
+   * Largest context in bytes as it is stored: JSON in ASCII, in which a letter beyond ASCII takes 6 bytes and an emoji 12.
+   * Default 4096, at most 65535, which is what `text` holds on MySQL.
+   */
   contextMaxBytes?: number;
   /**
    * Prepare the look-ups of sessions once per connection, on PostgreSQL, MySQL and MariaDB. Default `true`; `false` for

@@ -78,7 +78,7 @@ const OPTIONS: { readonly [Name in keyof ResolvedOptions]: is.Check<ResolvedOpti
   realm: is.optional('api', is.text(REALM, 'must be printable ASCII without quotes and backslashes')),
   isUserActive: is.optional(isActiveByDefault, is.callable as is.Check<ResolvedOptions['isUserActive']>),
   acceptLegacyTokens: is.absentOr(is.oneOf('drf-authentify')),
-  contextMaxBytes: is.optional(4096, is.wholeNumber(2, 65_536)),
+  contextMaxBytes: is.optional(4096, is.wholeNumber(2, 65_535)),
   preparedStatements: is.optional(true, is.flag),
   sessionCheckInterval: is.optional('30s', is.duration),
 };

@@ -15,7 +15,7 @@ const DUPLICATE = /^(23505|1062|SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY))$/;
 const MISSING_OWNER = /^(23503|1452|SQLITE_CONSTRAINT_FOREIGNKEY)$/;
 /** MySQL and MariaDB waited `innodb_lock_wait_timeout` for a lock, 50 s by default. */
 const LOCK_WAIT_TIMEOUT = '1205';
-/** The value does not fit the column, such as a word where the user's key is a number. */
+/** The value does not fit the column, such as a word where the user's key is a number; which column, few databases tell. */
 const BAD_VALUE = /^(22\w{3}|1264|1265|1292|1366|1406)$/;
 
 /** Whoever waits for a transaction of his own waits in vain. */
@@ -59,7 +59,10 @@ function translate(error: unknown, code: string): Error {
   if (DUPLICATE.test(code)) return new DuplicateDigestError('duplicate digest', { cause });
   if (MISSING_OWNER.test(code)) return new AuthentifyUserNotFoundError({ cause });
   if (BAD_VALUE.test(code))
-    return new RangeError(`The database refused a value (${code}); is the user's key of the right type?`, { cause });
+    return new RangeError(
+      `The database refused a value (${code}): a user's key of another type, or a column unlike that of the entity`,
+      { cause },
+    );
   // Nobody else would: to Nest a 503 is an answer like any other.
   logger.error(`The database cannot answer: ${cause.message}`);
   return new AuthentifyUnavailableError({ cause });

@@ -5,6 +5,7 @@ import type { RejectionReason } from '../events/authentify-event.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AuthType } from './auth-type.js';
 import { type AnyAuthToken, isPast } from './entities/abstract-auth-token.js';
+import { UNREADABLE } from './entities/context.transformer.js';
 import { UserActivity } from './user-activity.js';
 
 /** What a credential is held against. */
@@ -34,10 +35,12 @@ export class TokenChecks {
     if (isPast(deadline, now)) return 'expired';
     if (isPast(token.sessionExpiresAt, now)) return 'session-expired';
     if (enableAuthRestriction && authType !== undefined && token.authType !== authType) return 'wrong-transport';
+    if (token.context === UNREADABLE) return 'context-unreadable';
     if (token.user === null || token.user === undefined) return 'user-missing';
     if (!(await this.activity.isActive(token.user))) return 'user-inactive';
     return null;
   }
+
   /** Why a session that is watched is over; `null` where it is not, or where the app's function fails to say. */
   async endOf(session: AnyAuthToken, now: number): Promise<RejectionReason | null> {
     try {

@@ -1,4 +1,5 @@
 import { freezeDeep } from './context-view.js';
+import { toAsciiJson } from './entities/context.transformer.js';
 import type { JsonObject, JsonValue } from './json.js';
 
 /** Depth of a context counted with the object itself, and its members per level (R65). */
@@ -10,15 +11,16 @@ const LONE_SURROGATE_OR_NUL = /[\p{Surrogate}\0]/u;
 /**
  * Copies what a caller wants to remember about a session into a frozen, prototype-free JSON object.
  *
+ * @param maxBytes of it as it is stored.
  * @throws TypeError for anything JSON cannot carry faithfully, for forbidden keys and for too much of it (R65).
  */
 export function toContext(value: unknown, maxBytes: number): JsonObject {
   const given = value ?? {};
   if (!isPlainObject(given)) throw new TypeError('context must be a plain object');
   const context = freezeDeep(copyObject(given, 'context', 1));
-  const bytes = Buffer.byteLength(JSON.stringify(context));
+  const bytes = toAsciiJson(context).length;
   if (bytes > maxBytes) {
-    throw new TypeError(`context takes ${bytes} bytes as JSON; contextMaxBytes allows ${maxBytes}`);
+    throw new TypeError(`context takes ${bytes} bytes as JSON in ASCII; contextMaxBytes allows ${maxBytes}`);
   }
   return context;
 }

@@ -1,4 +1,4 @@
-import { Inject, Injectable, type Type } from '@nestjs/common';
+import { Inject, Injectable, Logger, type Type } from '@nestjs/common';
 import type {
   DataSource,
   EntityManager,
@@ -14,6 +14,7 @@ import { markStrict } from './context-view.js';
 import { runStatement } from './database-errors.js';
 import { checkEngine } from './engine.js';
 import type { AbstractAuthToken, AnyAuthToken, UserId } from './entities/abstract-auth-token.js';
+import { UNREADABLE } from './entities/context.transformer.js';
 import { hide } from './hidden.js';
 import { ownerKeyOf } from './owner-key.js';
 import { ownerOf } from './present-users.js';
@@ -21,6 +22,12 @@ import type { StatementSource } from './statements/statement.js';
 import { type Transaction, type TransactionOptions, transactionOf } from './transaction.js';
 
 type Rows = Repository<AbstractAuthToken>;
+
+const logger = new Logger('AuthentifyModule');
+
+/** Sessions of which it was told that their context cannot be read; so many are enough to know. */
+const unreadable = new Set<string>();
+const MOST_TOLD = 100;
 
 /** The columns that decide, kept apart from the entity so that they cannot leave with it (R63). */
 export interface StoredDigests {
@@ -174,6 +181,8 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
   release<TRow extends AbstractAuthToken>(row: TRow): TToken {
     if (this.options.strictContextAccess) markStrict(row);
     hide(row, 'user');
+    const context = row.context as object | null;
+    if (context === null || context === UNREADABLE) refuse(row);
     return row as unknown as TToken;
   }
 
@@ -199,4 +208,12 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
   get ownerColumn(): EntityMetadata['columns'][number] {
     return ownerOf(this.dataSource.getMetadata(this.entity)).column;
   }
+}
+
+/** One such row says nothing about the others: it is listed and can be ended, and its tokens are good for nothing (R65). */
+function refuse(row: AbstractAuthToken): void {
+  Object.assign(row, { context: UNREADABLE });
+  if (unreadable.has(row.id) || unreadable.size === MOST_TOLD) return;
+  unreadable.add(row.id);
+  logger.error(`Session ${row.id} is refused: its row holds no JSON object as the context. End it, or repair the row`);
 }

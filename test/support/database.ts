@@ -91,6 +91,29 @@ export async function createSharedDatabase(): Promise<TestDatabase> {
   };
 }
 
+/**
+ * A database of a suite's own with another character set than UTF-8 (utf8mb4); on PostgreSQL with schema `public`. SQLite
+ * has no such thing.
+ */
+export async function createDatabaseIn(charset: string): Promise<TestDatabase> {
+  if (DATABASE === 'sqljs') return createDatabase();
+  const name = `authentify_${randomBytes(6).toString('hex')}`;
+  const server: DataSourceOptions =
+    DATABASE === 'postgres'
+      ? { type: 'postgres', host: '127.0.0.1', port: 5432, username: 'postgres', database: 'test' }
+      : { type: 'mariadb', host: '127.0.0.1', port: 3306, username: 'root' };
+  await administer(
+    server,
+    DATABASE === 'postgres'
+      ? `CREATE DATABASE "${name}" ENCODING '${charset}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'`
+      : `CREATE DATABASE \`${name}\` CHARACTER SET ${charset}`,
+  );
+  return {
+    options: { ...server, ...(DATABASE === 'postgres' && { schema: 'public' }), database: name } as DataSourceOptions,
+    drop: () => administer(server, `DROP DATABASE ${DATABASE === 'postgres' ? `"${name}"` : `\`${name}\``}`),
+  };
+}
+
 async function administer(server: DataSourceOptions, sql: string): Promise<void> {
   const dataSource = await new DataSource(server).initialize();
   try {

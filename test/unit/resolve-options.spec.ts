@@ -166,7 +166,7 @@ describe('options given rightly', () => {
     ['acceptLegacyTokens', 'drf-authentify', 'drf-authentify'],
     ['sessionCheckInterval', '5s', 5 * SECOND],
     ['contextMaxBytes', 2, 2],
-    ['contextMaxBytes', 65_536, 65_536],
+    ['contextMaxBytes', 65_535, 65_535],
   ])('%s takes %j', (name, value, resolved) => {
     expect(resolveOptions({ [name]: value })[name]).toEqual(resolved);
   });
@@ -268,7 +268,7 @@ const WRONG: [keyof AuthentifyOptions, unknown[]][] = [
   ['isUserActive', [null, true, 'active', {}]],
   ['pruneSchedule', ['', ' ', 'hourly', '* * *', '* * * * * * *', 60, true, null, {}]],
   ['acceptLegacyTokens', [true, null, 'drf', 'DRF-authentify', '', {}]],
-  ['contextMaxBytes', [0, -1, 1, 65_537, 100.5, Number.NaN, '4096', null]],
+  ['contextMaxBytes', [0, -1, 1, 65_536, 100.5, Number.NaN, '4096', null]],
 ];
 
 describe('R67: options given wrongly', () => {

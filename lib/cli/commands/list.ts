@@ -54,5 +54,11 @@ function viewOf(token: AbstractAuthToken, now: number) {
 
 function lineOf({ id, userId, authType, state, ...session }: SessionView): string[] {
   const instants = [session.createdAt, session.lastRefreshedAt, session.expiresAt, session.refreshUntil];
-  return [id, String(userId), authType, state, ...instants.map((instant) => instant?.toISOString() ?? '–')];
+  return [id, String(userId), authType, state, ...instants.map(dateOf)];
+}
+
+/** Also of what somebody else wrote into the row. */
+function dateOf(instant: Date | null): string {
+  if (instant === null) return '–';
+  return Number.isNaN(instant.getTime()) ? 'no date' : instant.toISOString();
 }

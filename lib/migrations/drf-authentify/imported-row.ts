@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import type { Milliseconds } from '../../options/duration.js';
+import { toAsciiJson } from '../../tokens/entities/context.transformer.js';
 import { deadlinesFrom, type Lifetimes, pruneAtOf } from '../../tokens/lifetimes.js';
 import type { SourceRow } from './source-rows.js';
 
@@ -28,7 +29,7 @@ export function importedRow(source: SourceRow, now: number, sessionMaxTtl: Milli
   return {
     id: idOf(source, createdAt),
     auth_type: source.authType,
-    context: JSON.stringify(contextOf(source.context)),
+    context: toAsciiJson(contextOf(source.context)),
     created_at: createdAt,
     last_refreshed_at: lastRefreshedAt,
     expires_at: deadlines.expiresAt?.getTime() ?? null,

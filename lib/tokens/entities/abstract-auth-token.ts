@@ -1,9 +1,10 @@
 import { inspect, type InspectOptions } from 'node:util';
 import { Column, type ColumnOptions, Index, PrimaryColumn } from 'typeorm';
 import type { AuthType } from '../auth-type.js';
-import { contextViewOf, freezeDeep } from '../context-view.js';
+import { contextViewOf } from '../context-view.js';
 import { hide } from '../hidden.js';
 import type { DeepReadonly, JsonObject } from '../json.js';
+import { contextTransformer } from './context.transformer.js';
 import { instantTransformer } from './instant.transformer.js';
 
 /** A user's primary key as TypeORM hands it out; `bigint` keys are strings. */
@@ -72,8 +73,11 @@ export abstract class AbstractAuthToken<TUser = unknown, TContext extends object
   @Column({ name: 'auth_type', type: 'varchar', length: 16 })
   authType!: AuthType;
 
-  /** What the app remembers about the device, as given at login; deeply frozen. */
-  @Column({ type: 'simple-json', transformer: { to: (value: unknown) => value, from: freezeDeep } })
+  /**
+   * What the app remembers about the device, as given at login; deeply frozen. Of a row that holds no JSON object it is
+   * empty, and the session is refused.
+   */
+  @Column({ type: 'text', transformer: contextTransformer })
   context!: TContext;
 
   /** When the user logged in. */
@@ -165,7 +169,10 @@ export abstract class AbstractAuthToken<TUser = unknown, TContext extends object
 /** A token of any user and any context: what generic code asks for. */
 export type AnyAuthToken = AbstractAuthToken<unknown, object>;
 
-/** Whether `deadline` has been reached: a token is dead from its expiry on, not after it (R24). */
+/**
+ * Whether `deadline` has been reached: a token is dead from its expiry on, not after it (R24). So is one whose row holds
+ * what is no date.
+ */
 export function isPast(deadline: Date | null | undefined, now: number): boolean {
-  return deadline !== null && deadline !== undefined && now >= deadline.getTime();
+  return deadline !== null && deadline !== undefined && !(now < deadline.getTime());
 }
