@@ -3,7 +3,7 @@ import { from, lastValueFrom, timeout } from 'rxjs';
 import type { Milliseconds } from '../options/duration.js';
 import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
 import { CompiledLookup } from './lookup/compiled-lookup.js';
-import { NotCompilableError } from './lookup/entity-selection.js';
+import { NotCompilableError } from './lookup/plain-entity.js';
 import { OrmLookup } from './lookup/orm-lookup.js';
 import { type StoredToken, TokenTable } from './token-table.js';
 
@@ -16,15 +16,21 @@ const PATIENCE: Milliseconds = 10_000;
 @Injectable()
 export class TokenLookup<TToken extends AnyAuthToken = AbstractAuthToken> {
   private readonly logger = new Logger('AuthentifyModule');
-  private compiled?: CompiledLookup<TToken> | OrmLookup<TToken>;
+  private readonly orm: OrmLookup<TToken>;
+  /** `null` for entities that only TypeORM can read. */
+  private compiled?: CompiledLookup<TToken> | null;
+  private hasToldOfSubscriber = false;
 
-  constructor(private readonly table: TokenTable<TToken>) {}
+  constructor(private readonly table: TokenTable<TToken>) {
+    this.orm = new OrmLookup(table);
+  }
 
   /** The same look-ups in an app's transaction. */
   within(table: TokenTable<TToken>): TokenLookup<TToken> {
     const lookup = new TokenLookup(table);
-    const compiled = this.prepare();
-    lookup.compiled = compiled instanceof CompiledLookup ? compiled : new OrmLookup(table);
+    this.prepare();
+    lookup.compiled = this.compiled ?? null;
+    lookup.hasToldOfSubscriber = this.hasToldOfSubscriber;
     return lookup;
   }
 
@@ -43,28 +49,43 @@ export class TokenLookup<TToken extends AnyAuthToken = AbstractAuthToken> {
    * that cannot answer: it must not keep expired sessions open.
    */
   async byIds(ids: readonly string[]): Promise<TToken[]> {
-    const lookup = new OrmLookup(this.table);
     const found: TToken[] = [];
     for (let start = 0; start < ids.length; start += BATCH) {
-      const batch = from(lookup.byIds(ids.slice(start, start + BATCH)));
+      const batch = from(this.orm.byIds(ids.slice(start, start + BATCH)));
       found.push(...(await lastValueFrom(batch.pipe(timeout(PATIENCE)))));
     }
     return found;
   }
 
-  /** Compiles the look-ups, once the data source knows its entities; warns where that cannot be done. */
+  /**
+   * The look-ups as they are to be done now: compiled, once the data source knows its entities, or through TypeORM,
+   * where it does more than read columns, or tells a subscriber. Says so once: the app has chosen what costs it time.
+   */
   prepare(): CompiledLookup<TToken> | OrmLookup<TToken> {
-    this.compiled ??= this.compile();
-    return this.compiled;
+    if (this.compiled === undefined) this.compiled = this.compile();
+    if (!this.compiled) return this.orm;
+    if (!this.compiled.isWatched()) return this.compiled;
+    if (!this.hasToldOfSubscriber) {
+      this.hasToldOfSubscriber = true;
+      this.tell('a subscriber has afterLoad', 'give it a listenTo() that names other entities');
+    }
+    return this.orm;
   }
 
-  private compile(): CompiledLookup<TToken> | OrmLookup<TToken> {
+  private compile(): CompiledLookup<TToken> | null {
     try {
       return new CompiledLookup(this.table);
     } catch (error) {
       if (!(error instanceof NotCompilableError)) throw error;
-      this.logger.warn(`Sessions are read through TypeORM, several times slower: ${error.message}`);
-      return new OrmLookup(this.table);
+      this.tell(error.message, error.remedy);
+      return null;
     }
+  }
+
+  /** A warning only where no app can do anything about it: then this library has to. */
+  private tell(reason: string, remedy?: string): void {
+    const message = `Sessions are read through TypeORM, several times slower: ${reason}`;
+    if (remedy !== undefined) this.logger.log(`${message}. For the fast way ${remedy}`);
+    else this.logger.warn(`${message}. Please report this with your version of TypeORM`);
   }
 }

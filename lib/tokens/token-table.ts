@@ -22,6 +22,7 @@ import type { StatementSource } from './statements/statement.js';
 import { type Transaction, type TransactionOptions, transactionOf } from './transaction.js';
 
 type Rows = Repository<AbstractAuthToken>;
+type Changes = Parameters<Rows['update']>[1];
 
 const logger = new Logger('AuthentifyModule');
 
@@ -154,14 +155,26 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
     );
   }
 
-  /** Changes the rows that meet the criteria; returns how many. */
-  update(criteria: FindOptionsWhere<AbstractAuthToken>, changes: Parameters<Rows['update']>[1]): Promise<number> {
-    return this.run(async (manager) => (await manager.update(this.rows.target, criteria, changes)).affected ?? 0);
+  /** Changes the rows that meet the criteria; returns how many. A function is asked once there is a connection (R28). */
+  update(criteria: FindOptionsWhere<AbstractAuthToken>, changes: Changes | (() => Changes)): Promise<number> {
+    return this.run(async (manager) => {
+      if (typeof changes === 'function') await manager.queryRunner?.connect();
+      const set = this.heard(typeof changes === 'function' ? changes() : changes);
+      return (await manager.update(this.rows.target, criteria, set)).affected ?? 0;
+    });
   }
 
   /** Deletes the rows that meet the criteria; returns how many. */
   delete(criteria: FindOptionsWhere<AbstractAuthToken>): Promise<number> {
     return this.run(async (manager) => (await manager.delete(this.rows.target, criteria)).affected ?? 0);
+  }
+
+  /** Changes as TypeORM tells a class of them that has `@BeforeUpdate` or `@AfterUpdate`: as an entity. */
+  private heard(changes: Changes): Changes {
+    const { beforeUpdateListeners, afterUpdateListeners, target } = this.rows.metadata;
+    if (beforeUpdateListeners.length + afterUpdateListeners.length === 0) return changes;
+    // Made without the constructor, whose values would be written over those of the row.
+    return Object.assign(Object.create((target as Type<unknown>).prototype as object) as object, changes);
   }
 
   /** Runs one statement on a connection, whichever packages may say which manager is the current one. */

@@ -1,13 +1,14 @@
-import type { DataSource, EntityMetadata } from 'typeorm';
+import { type EntityMetadata, type EntitySubscriberInterface, IsNull } from 'typeorm';
 import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
 import type { PresentedToken, RotatedColumns } from './session-columns.js';
 import { compileInsert, compileUpdate } from './statements/compiled-write.js';
 import type { StatementSource } from './statements/statement.js';
+import { aboutSubscribers, hasMethod, listensTo } from './statements/subscribers.js';
 import type { TokenTable } from './token-table.js';
 
 type Table = TokenTable<AnyAuthToken>;
 
-/** The writes that logins and refreshes wait for, compiled once; a table says where they run. */
+/** The writes that logins and refreshes wait for; a table says where they run. */
 export interface TokenWrites {
   insert(table: Table, session: AbstractAuthToken): Promise<unknown>;
   /** Resolves to the time of the rotation, or to `null` where the presented token was not current any more. */
@@ -39,24 +40,29 @@ const INSERTED: readonly string[] = [
   'revokedReason',
 ] satisfies (keyof AbstractAuthToken)[];
 
+/** Compiled where nobody listens to these writes; what TypeORM tells of them it tells only of its own. */
 export function writesOf({ statements }: Table): TokenWrites {
   const { dataSource, metadata } = statements;
+  const { beforeInsertListeners, afterInsertListeners, beforeUpdateListeners, afterUpdateListeners } = metadata;
+  const isHeard = (listeners: readonly unknown[], ...events: (keyof EntitySubscriberInterface)[]): (() => boolean) =>
+    listeners.length > 0
+      ? () => true
+      : aboutSubscribers(dataSource, (subscribers) =>
+          subscribers.some((one) => events.some((event) => hasMethod(one, event)) && listensTo(one, metadata.target)),
+        );
+  const insert = isOnlyOurs(metadata) ? insertOf(statements) : insertThroughTypeOrm;
+  const isInsertHeard = isHeard([...beforeInsertListeners, ...afterInsertListeners], 'beforeInsert', 'afterInsert');
+  const rotate = rotateOf(statements);
+  const isUpdateHeard = isHeard([...beforeUpdateListeners, ...afterUpdateListeners], 'beforeUpdate', 'afterUpdate');
   return {
-    insert: isPlain(dataSource, metadata) ? insertOf(statements) : insertThroughTypeOrm,
-    rotate: rotateOf(statements),
+    insert: (...args) => (isInsertHeard() ? insertThroughTypeOrm : insert)(...args),
+    rotate: (...args) => (isUpdateHeard() ? rotateThroughTypeOrm : rotate)(...args),
   };
 }
 
-/** Whether an INSERT is nothing but the library's values: the app has no column of its own, and nobody listens. */
-function isPlain({ subscribers }: DataSource, metadata: EntityMetadata): boolean {
-  const { columns, beforeInsertListeners, afterInsertListeners } = metadata;
-  const isHeard =
-    beforeInsertListeners.length + afterInsertListeners.length > 0 ||
-    subscribers.some((subscriber) => 'beforeInsert' in subscriber || 'afterInsert' in subscriber);
-  return (
-    !isHeard &&
-    columns.every(({ embeddedMetadata, propertyName }) => !embeddedMetadata && INSERTED.includes(propertyName))
-  );
+/** Whether an INSERT is nothing but the library's values: the app has no column of its own. */
+function isOnlyOurs({ columns }: EntityMetadata): boolean {
+  return columns.every(({ embeddedMetadata, propertyName }) => !embeddedMetadata && INSERTED.includes(propertyName));
 }
 
 function insertOf(source: StatementSource): TokenWrites['insert'] {
@@ -90,4 +96,17 @@ function rotateOf(source: StatementSource): TokenWrites['rotate'] {
     }, transaction);
     return changed === 1 ? rotatedAt : null;
   };
+}
+
+async function rotateThroughTypeOrm(
+  table: Table,
+  { id, digest, now }: PresentedToken,
+  columns: RotatedColumns,
+): Promise<Date | null> {
+  let rotatedAt = new Date(now);
+  const changed = await table.update({ id, refreshTokenHash: digest, revokedAt: IsNull() }, () => {
+    rotatedAt = new Date(Math.max(now, Date.now()));
+    return { ...columns, rotatedAt };
+  });
+  return changed === 1 ? rotatedAt : null;
 }

@@ -1,4 +1,5 @@
 import type { AbstractAuthToken, AnyAuthToken } from '../entities/abstract-auth-token.js';
+import { aboutSubscribers, hasMethod, listensTo } from '../statements/subscribers.js';
 import { DIGEST_COLUMNS, type StoredToken, type TokenTable } from '../token-table.js';
 import type { Transaction } from '../transaction.js';
 import { DigestQuery } from './digest-query.js';
@@ -9,6 +10,8 @@ import { LookupQueue, rowUnder } from './lookup-queue.js';
  * own connection.
  */
 export class CompiledLookup<TToken extends AnyAuthToken> {
+  /** Whether a subscriber wants to see what is loaded, of which only TypeORM can tell it. */
+  readonly isWatched: () => boolean;
   private readonly access: DigestQuery;
   private readonly family: DigestQuery;
   private readonly accessQueue: LookupQueue;
@@ -20,6 +23,10 @@ export class CompiledLookup<TToken extends AnyAuthToken> {
     this.family = new DigestQuery(table.statements, 'refreshFamilyHash', DIGEST_COLUMNS);
     this.accessQueue = new LookupQueue((digests) => this.access.find(digests));
     this.familyQueue = new LookupQueue((digests) => this.family.find(digests));
+    const targets = this.access.entities.map(({ target }) => target);
+    this.isWatched = aboutSubscribers(table.statements.dataSource, (subscribers) =>
+      subscribers.some((one) => hasMethod(one, 'afterLoad') && targets.some((target) => listensTo(one, target))),
+    );
   }
 
   async byAccessToken(digests: readonly string[], transaction?: Transaction): Promise<TToken | null> {

@@ -1,7 +1,7 @@
-import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
+import type { EntityMetadata, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import type { StoredDigests } from '../token-table.js';
 import type { Transaction } from '../transaction.js';
-import { EntitySelection, inOrder } from './entity-selection.js';
+import { EntitySelection, type Place } from './entity-selection.js';
 import { isMysql, prepareStatement } from '../statements/prepared-statement.js';
 import type { StatementSource } from '../statements/statement.js';
 import type { Row } from '../statements/row.js';
@@ -12,8 +12,9 @@ type DigestColumn = keyof StoredDigests;
 export class DigestQuery {
   /** Makes the entity of a row. */
   readonly entityOf: (row: Row) => ObjectLiteral | null;
+  private readonly selection: EntitySelection;
   /** Where the digest columns are in the rows. */
-  private readonly places: ReadonlyMap<DigestColumn, number>;
+  private readonly places: ReadonlyMap<DigestColumn, Place>;
   private readonly select: SelectQueryBuilder<ObjectLiteral>;
   private readonly prepared: boolean;
   /** By how many digests they take. */
@@ -32,6 +33,7 @@ export class DigestQuery {
     const { dataSource, metadata, preparedStatements } = source;
     this.select = dataSource.createQueryBuilder().select([]).from(metadata.target, 'token');
     const selection = new EntitySelection(dataSource, this.select);
+    this.selection = selection;
     this.places = new Map(digests.map((name) => [name, selection.add(`token.${name}`)]));
     this.entityOf = selection.addEntity('token', metadata, metadata.findRelationWithPropertyPath('user'));
     // MySQL answers prepared statements in binary: 59.91 would be 59.90999984741211, unlike in the app's own queries.
@@ -39,18 +41,23 @@ export class DigestQuery {
     this.statementFor(1);
   }
 
+  /** The entities that are read. */
+  get entities(): readonly EntityMetadata[] {
+    return this.selection.entities;
+  }
+
   /** The rows by the digest they were found under; bytes decide, whatever the database's collation thinks (R4). */
   async find(digests: readonly string[], transaction?: Transaction): Promise<Map<string, Row>> {
     const values = padded(digests);
     const { rows } = await this.statementFor(values.length)(() => values, transaction);
-    const place = this.places.get(this.column) ?? 0;
-    return new Map(rows.map((row) => [row[place] as string, row]));
+    const at = this.places.get(this.column)?.at ?? 0;
+    return new Map(rows.map((row) => [row[at] as string, row]));
   }
 
   /** The digests in a row, of the columns that are read. */
   digestsOf(row: Row): StoredDigests {
     return Object.fromEntries(
-      [...this.places].map(([column, place]) => [column, row[place]]),
+      [...this.places].map(([column, { at }]) => [column, row[at]]),
     ) as unknown as StoredDigests;
   }
 
@@ -62,7 +69,8 @@ export class DigestQuery {
       .clone()
       .where(`token.${this.column} IN (:...digests)`, { digests })
       .getQueryAndParameters();
-    const statement = prepareStatement({ ...this.source, preparedStatements: this.prepared }, inOrder(sql));
+    this.selection.locate(sql);
+    const statement = prepareStatement({ ...this.source, preparedStatements: this.prepared }, sql);
     this.statements.set(length, statement);
     return statement;
   }

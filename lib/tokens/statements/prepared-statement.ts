@@ -6,6 +6,7 @@ import { sendKept } from './send-kept.js';
 import { canName, sendNamed } from './send-named.js';
 import { sendText } from './send-text.js';
 import type { Send, StatementResult, StatementSource } from './statement.js';
+import { aboutSubscribers, hearsQueries } from './subscribers.js';
 
 /** Sends a statement of which the text is known: to the pool, or within the app's transaction. */
 export type PreparedStatement = (
@@ -21,7 +22,10 @@ export type PreparedStatement = (
  * @returns a function that throws AuthentifyUnavailableError when the database cannot answer.
  */
 export function prepareStatement({ dataSource, preparedStatements }: StatementSource, sql: string): PreparedStatement {
-  const send = (preparedStatements && sendPrepared(dataSource, sql)) || sendText(dataSource, sql);
+  const text = sendText(dataSource, sql);
+  const prepared = preparedStatements ? sendPrepared(dataSource, sql) : undefined;
+  const isWatched = aboutSubscribers(dataSource, (subscribers) => subscribers.some(hearsQueries));
+  const send: Send = (values) => (prepared && !isWatched() ? prepared : text)(values);
   return (values, transaction) => (transaction ? transaction.send(sql, values) : runStatement(() => send(values)));
 }
 
@@ -30,9 +34,7 @@ export function isMysql({ options }: DataSource): boolean {
 }
 
 function sendPrepared(dataSource: DataSource, sql: string): Send | undefined {
-  const { options, subscribers } = dataSource;
-  // Only TypeORM can tell subscribers about queries.
-  if (subscribers.some((subscriber) => 'beforeQuery' in subscriber || 'afterQuery' in subscriber)) return undefined;
+  const { options } = dataSource;
   if (options.type === 'postgres') return canName(dataSource) ? sendNamed(dataSource, sql) : undefined;
   if (options.type === 'better-sqlite3') return sendKept(dataSource, sql);
   return isMysql(dataSource) && canExecute(dataSource) ? sendExecute(dataSource, sql) : undefined;
