@@ -18,6 +18,7 @@ import { UNREADABLE } from './entities/context.transformer.js';
 import { hide } from './hidden.js';
 import { ownerKeyOf } from './owner-key.js';
 import { ownerOf } from './present-users.js';
+import { onConnection, watchConnections } from './statements/connections.js';
 import type { StatementSource } from './statements/statement.js';
 import { type Transaction, type TransactionOptions, transactionOf } from './transaction.js';
 
@@ -114,6 +115,7 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
       );
     }
     this.assertOwnTable(metadata);
+    watchConnections(this.dataSource);
   }
 
   /** @throws AuthentifyConfigurationError when the data source is of a kind that cannot keep sessions. */
@@ -180,14 +182,7 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
   /** Runs one statement on a connection, whichever packages may say which manager is the current one. */
   run<T>(statement: (manager: EntityManager) => Promise<T>): Promise<T> {
     if (this.transaction) return this.transaction.run(statement);
-    return runStatement(async () => {
-      const queryRunner = this.dataSource.createQueryRunner('master');
-      try {
-        return await statement(queryRunner.manager);
-      } finally {
-        await queryRunner.release();
-      }
-    });
+    return runStatement(this.dataSource, () => onConnection(this.dataSource, ({ manager }) => statement(manager)));
   }
 
   /** Makes an entity fit to leave the library: its context as strict as configured, its user unseen by serialisers. */

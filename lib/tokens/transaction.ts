@@ -1,6 +1,7 @@
 import type { DataSource, EntityManager, EntitySubscriberInterface, QueryRunner } from 'typeorm';
 import type { OptionNames } from './call-options.js';
 import { runOnce } from './database-errors.js';
+import { type Connection, drop, faultOf, isOfDriver, mustDrop } from './statements/connections.js';
 import { sendOn } from './statements/send-text.js';
 import type { StatementResult } from './statements/statement.js';
 
@@ -28,12 +29,31 @@ export class Transaction {
 
   /** Runs one statement. */
   run<T>(statement: (manager: EntityManager) => Promise<T>): Promise<T> {
-    return runOnce(() => statement(this.manager));
+    return this.#once(() => statement(this.manager));
   }
 
   /** Sends a statement that was compiled for the pool. */
   send(sql: string, values: () => readonly unknown[]): Promise<StatementResult> {
-    return runOnce(() => sendOn(this.queryRunner, sql, values()));
+    return this.#once(() => sendOn(this.queryRunner, sql, values()));
+  }
+
+  #once<T>(statement: () => Promise<T>): Promise<T> {
+    return runOnce(this.dataSource, async () => {
+      try {
+        return await statement();
+      } catch (error) {
+        if (isOfDriver(error)) await this.#judge(error);
+        throw error;
+      }
+    });
+  }
+
+  /** A connection that is lost is dropped at once: the ROLLBACK would wait where the statement waited (R72). */
+  async #judge(error: unknown): Promise<void> {
+    const connection = (await this.queryRunner.connect()) as Connection;
+    if (!mustDrop(this.dataSource, connection, error)) return;
+    if (faultOf(this.dataSource, error) === 'lost') drop(connection);
+    else if (this.queryRunner.isTransactionActive) await this.onceOver(() => drop(connection));
   }
 
   /**

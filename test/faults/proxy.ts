@@ -84,6 +84,11 @@ export class DatabaseProxy {
     for (const client of this.silenced) client.destroy();
   }
 
+  /** From now on nothing comes through on the connections there are; new ones work. */
+  silence(): void {
+    for (const connection of this.connections) connection.silence();
+  }
+
   /** From now on there is no database. */
   async fail(reception: Exclude<Reception, 'open'>): Promise<void> {
     this.reception = reception;
@@ -142,6 +147,7 @@ class Connection {
   private answer: Buffer = Buffer.alloc(0);
   private holdsAnswers = false;
   private delivered: (() => void) | null = null;
+  private isSilent = false;
 
   constructor(
     private readonly proxy: DatabaseProxy,
@@ -168,7 +174,12 @@ class Connection {
     this.client.destroySoon();
   }
 
+  silence(): void {
+    this.isSilent = true;
+  }
+
   private send(message: Buffer): void {
+    if (this.isSilent) return;
     if (this.waiting) {
       this.waiting.push(message);
       return;
@@ -187,6 +198,7 @@ class Connection {
   }
 
   private relay(chunk: Buffer): void {
+    if (this.isSilent) return;
     this.statements.hear(chunk);
     if (!this.awaited && !this.holdsAnswers) {
       this.client.write(chunk);

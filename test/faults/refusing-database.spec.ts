@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import { AuthentifyEvents } from 'nestjs-authentify';
 import { DataSource, type DataSourceOptions, type QueryRunner } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -20,6 +21,22 @@ const READ_ONLY: PerDatabase = {
   ],
   mariadb: [['SET SESSION TRANSACTION READ ONLY'], ['SET SESSION TRANSACTION READ WRITE']],
 };
+
+/** Sends what a state begins with on every new connection too: the server is in it, not the connection (R72). */
+function everyConnection({ dataSource }: TestApp, [begin]: [begin: string[], end: string[]]): () => void {
+  const { master, pool } = dataSource.driver as unknown as Record<string, EventEmitter | undefined>;
+  const greet = (connection: { query(sql: string): unknown }): void => {
+    for (const sql of begin) void connection.query(sql);
+  };
+  const events: [EventEmitter | undefined, string][] = [
+    [master, 'connect'],
+    [pool, 'connection'],
+  ];
+  for (const [emitter, event] of events) emitter?.on(event, greet);
+  return () => {
+    for (const [emitter, event] of events) emitter?.off(event, greet);
+  };
+}
 
 /** A trigger that answers writes with the database's own error for this state. */
 function triggers(t: TestApp, body: Record<string, string>): [begin: string[], end: string[]] {
@@ -93,11 +110,14 @@ describe('a database that reads but does not write', () => {
   };
   afterEach(() => t.close());
 
-  async function during<T>([begin, end]: [string[], string[]], work: () => Promise<T>): Promise<T> {
+  async function during<T>(state: [begin: string[], end: string[]], work: () => Promise<T>): Promise<T> {
+    const [begin, end] = state;
     for (const sql of begin) await t.dataSource.query(sql);
+    const stop = state === READ_ONLY[DATABASE] ? everyConnection(t, state) : undefined;
     try {
       return await work();
     } finally {
+      stop?.();
       for (const sql of end) await t.dataSource.query(sql);
     }
   }

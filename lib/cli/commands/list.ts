@@ -22,7 +22,7 @@ export async function list(flags: ListFlags): Promise<void> {
   await withSessionStore(flags, async (store) => {
     const now = Date.now();
     const page = pageOf(store, flags, now);
-    const sessions = await runStatement(() => page.getMany());
+    const sessions = await runStatement(store.dataSource, () => page.getMany());
     const shown = sessions.map((token) => viewOf(token, now));
     print({ json: shown, text: columns([HEADINGS, ...shown.map(lineOf)]) }, flags);
   });

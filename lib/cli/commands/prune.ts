@@ -6,16 +6,16 @@ import { type AppFlags, type SessionStore, withSessionStore } from '../session-s
 
 /** `authentify prune`: the prune job, once, as safe beside others as in the app. */
 export async function prune(flags: AppFlags): Promise<void> {
-  await withSessionStore(flags, async ({ tokens, rows }) => {
+  await withSessionStore(flags, async (store) => {
     const now = new Date();
-    const left = (): Promise<number> => dueOf(rows, now);
+    const left = (): Promise<number> => dueOf(store, now);
     const started = performance.now();
-    const pruned = await withProgress({ total: await left(), left }, () => tokens.revokeExpiredTokens());
+    const pruned = await withProgress({ total: await left(), left }, () => store.tokens.revokeExpiredTokens());
     const seconds = Math.round(performance.now() - started) / 1_000;
     print({ json: { pruned, seconds }, text: `Pruned ${count(pruned, 'session')} in ${seconds} s` }, flags);
   });
 }
 
-export function dueOf(rows: SessionStore['rows'], now: Date): Promise<number> {
-  return runStatement(() => rows.countBy({ pruneAt: LessThanOrEqual(now) }));
+export function dueOf({ dataSource, rows }: Pick<SessionStore, 'dataSource' | 'rows'>, now: Date): Promise<number> {
+  return runStatement(dataSource, () => rows.countBy({ pruneAt: LessThanOrEqual(now) }));
 }

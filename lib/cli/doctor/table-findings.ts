@@ -17,7 +17,7 @@ export async function tableFindings(store: SessionStore): Promise<Finding[]> {
     if (!table) return [{ subject: metadata.tableName, problem: 'is no table of this database', remedy: MIGRATE }];
     const missing = [...missingColumns(table, metadata), ...missingIndexes(table, metadata), ...missingOwner(table)];
     if (missing.length > 0) return missing;
-    return [...(await idleIndexes(queryRunner, store)), ...(await overdue(rows))];
+    return [...(await idleIndexes(queryRunner, store)), ...(await overdue(store))];
   } finally {
     await queryRunner.release();
   }
@@ -64,12 +64,12 @@ async function idleIndexes(queryRunner: QueryRunner, store: SessionStore): Promi
   }));
 }
 
-async function overdue(rows: SessionStore['rows']): Promise<Finding[]> {
-  const due = await dueOf(rows, new Date(Date.now() - DAY_MS));
+async function overdue(store: SessionStore): Promise<Finding[]> {
+  const due = await dueOf(store, new Date(Date.now() - DAY_MS));
   if (due === 0) return [];
   return [
     {
-      subject: rows.metadata.tableName,
+      subject: store.rows.metadata.tableName,
       problem: `holds ${due} sessions that could have been pruned a day ago`,
       remedy: 'set pruneSchedule, or run authentify prune every hour',
       source: 'ASVS 14.2.7',

@@ -26,7 +26,8 @@ export function prepareStatement({ dataSource, preparedStatements }: StatementSo
   const prepared = preparedStatements ? sendPrepared(dataSource, sql) : undefined;
   const isWatched = aboutSubscribers(dataSource, (subscribers) => subscribers.some(hearsQueries));
   const send: Send = (values) => (prepared && !isWatched() ? prepared : text)(values);
-  return (values, transaction) => (transaction ? transaction.send(sql, values) : runStatement(() => send(values)));
+  return (values, transaction) =>
+    transaction ? transaction.send(sql, values) : runStatement(dataSource, () => send(values));
 }
 
 export function isMysql({ options }: DataSource): boolean {

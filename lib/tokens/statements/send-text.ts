@@ -1,18 +1,15 @@
 import type { DataSource, QueryRunner } from 'typeorm';
+import { onConnection } from './connections.js';
 import type { Row } from './row.js';
 import type { Send, StatementResult } from './statement.js';
 
 /** Statements whose text TypeORM sends each time. */
 export function sendText(dataSource: DataSource, sql: string): Send {
-  return async (values) => {
-    const queryRunner = dataSource.createQueryRunner('master');
-    try {
+  return (values) =>
+    onConnection(dataSource, async (queryRunner) => {
       await queryRunner.connect();
-      return await sendOn(queryRunner, sql, values());
-    } finally {
-      await queryRunner.release();
-    }
-  };
+      return sendOn(queryRunner, sql, values());
+    });
 }
 
 /** Sends a statement on a connection that somebody holds. */

@@ -1,0 +1,178 @@
+import type { DataSource } from 'typeorm';
+
+/** The data source that an error came from; only its type is asked. */
+export interface ErrorSource {
+  options: Pick<DataSource['options'], 'type'>;
+}
+
+/** What an engine's codes mean to a statement of one's own. */
+export interface ErrorCodes {
+  /** Deadlock, serialization failure, lock timeout, busy: the statement did nothing and may be sent again (R36). */
+  again: RegExp;
+  /** A unique index refused the row. */
+  duplicate: RegExp;
+  /** A foreign key refused the row. */
+  missingOwner: RegExp;
+  /** The value does not fit the column; which column, few databases tell. */
+  badValue: RegExp;
+  /** The server, or its database, takes no writes: a standby, or a primary of before a failover. */
+  readOnly: RegExp;
+  /** The server ends this connection, or says that it is of no more use. */
+  ended: RegExp;
+}
+
+/** Matches nothing, not even no code. */
+const NONE = /(?!)/;
+
+/** One number means different things to different engines, 1205 for instance: a table for each. */
+const POSTGRES: ErrorCodes = {
+  // CockroachDB and YugabyteDB have the same. 40003 is not among them: CockroachDB does not know whether it committed.
+  again: /^(40001|40P01|55P03)$/,
+  duplicate: /^23505$/,
+  missingOwner: /^23503$/,
+  badValue: /^22\w{3}$/,
+  readOnly: /^25006$/,
+  ended: /^(08\w{3}|57P0[1-5]|25P0[34])$/,
+};
+
+const MYSQL: ErrorCodes = {
+  // TiDB adds 8002, 8005, 8022, 8028 and 9007; MySQL's group replication 3101.
+  again: /^(1213|1205|1020|3101|8002|8005|8022|8028|9007)$/,
+  duplicate: /^(1062|1586)$/,
+  missingOwner: /^(1216|1452)$/,
+  badValue: /^(1264|1265|1292|1366|1406)$/,
+  readOnly: /^(1290|1792|1836)$/,
+  // 1047 is a node of Galera that has lost the others.
+  ended: /^(1047|1053|1152|1158|1159|1160|1161|1927|3169|4031)$/,
+};
+
+const SQLITE: ErrorCodes = {
+  again: /^SQLITE_(BUSY|LOCKED)(_\w+)?$/,
+  duplicate: /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)$/,
+  missingOwner: /^SQLITE_CONSTRAINT_FOREIGNKEY$/,
+  badValue: NONE,
+  readOnly: /^SQLITE_READONLY(_\w+)?$/,
+  ended: NONE,
+};
+
+const MSSQL: ErrorCodes = {
+  again: /^(1205|1222|3960|41301|41302|41305|41325|41839)$/,
+  duplicate: /^(2601|2627)$/,
+  missingOwner: /^547$/,
+  badValue: /^(241|242|245|2628|8114|8115|8152)$/,
+  readOnly: /^3906$/,
+  ended: NONE,
+};
+
+const ORACLE: ErrorCodes = {
+  again: /^ORA-(00054|00060|08177|30006)$/,
+  duplicate: /^ORA-00001$/,
+  missingOwner: /^ORA-02291$/,
+  badValue: /^ORA-(01438|01722|01858|01861|12899)$/,
+  readOnly: /^ORA-(01456|16000)$/,
+  ended: /^ORA-(00028|01012|01033|01089|03113|03114|03135)$/,
+};
+
+const UNKNOWN: ErrorCodes = {
+  again: NONE,
+  duplicate: NONE,
+  missingOwner: NONE,
+  badValue: NONE,
+  readOnly: NONE,
+  ended: NONE,
+};
+
+/** What drivers tell of an error. */
+interface DriverError {
+  code?: unknown;
+  errno?: unknown;
+  sqlState?: unknown;
+  number?: unknown;
+  errorNum?: unknown;
+  message?: unknown;
+}
+
+interface Engine {
+  codes: ErrorCodes;
+  /** The code that the server itself gave; `undefined` where it did not answer. */
+  codeIn(error: DriverError): string | undefined;
+}
+
+const postgres: Engine = {
+  codes: POSTGRES,
+  // All of them have a digit; EPIPE is the network's.
+  codeIn: ({ code }) => (typeof code === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(code) ? code : undefined),
+};
+// Numbers of the network's errors are negative.
+const mysql: Engine = { codes: MYSQL, codeIn: ({ errno }) => positive(errno)?.toString() };
+const sqlite: Engine = {
+  codes: SQLITE,
+  codeIn: ({ code, message }) => codeOfWording(message) ?? (typeof code === 'string' ? code : undefined),
+};
+const mssql: Engine = { codes: MSSQL, codeIn: ({ number }) => positive(number)?.toString() };
+const oracle: Engine = {
+  codes: ORACLE,
+  codeIn: ({ errorNum }) =>
+    positive(errorNum)
+      ?.toString()
+      .replace(/^\d+$/, (digits) => `ORA-${digits.padStart(5, '0')}`),
+};
+
+/** By the type of the data source; others have no table yet, and every failure of theirs is an outage. */
+const ENGINES: Readonly<Record<string, Engine | undefined>> = {
+  postgres,
+  cockroachdb: postgres,
+  'aurora-postgres': postgres,
+  mysql,
+  mariadb: mysql,
+  'aurora-mysql': mysql,
+  'better-sqlite3': sqlite,
+  sqljs: sqlite,
+  expo: sqlite,
+  capacitor: sqlite,
+  cordova: sqlite,
+  'react-native': sqlite,
+  nativescript: sqlite,
+  mssql,
+  oracle,
+  // Of TypeORM 0.3.
+  sqlite,
+};
+const OTHER: Engine = { codes: UNKNOWN, codeIn: () => undefined };
+
+function engineOf({ options }: ErrorSource): Engine {
+  return ENGINES[options.type] ?? OTHER;
+}
+
+/** What the codes of this data source's engine mean. */
+export function errorCodesOf(source: ErrorSource): ErrorCodes {
+  return engineOf(source).codes;
+}
+
+/** The driver's error, out of the one that TypeORM made of it. */
+export function driverErrorOf(error: unknown): DriverError {
+  return Object((error as { driverError?: unknown } | null)?.driverError ?? error) as DriverError;
+}
+
+/** The code that the server, or SQLite, itself gave; `undefined` where it did not answer. */
+export function ownCodeOf(source: ErrorSource, error: unknown): string | undefined {
+  return engineOf(source).codeIn(driverErrorOf(error));
+}
+
+/** The engine's own code, or else that of the driver, such as ECONNRESET, or nothing. */
+export function codeOf(source: ErrorSource, error: unknown): string {
+  const { code } = driverErrorOf(error);
+  return ownCodeOf(source, error) ?? (typeof code === 'string' ? code : '');
+}
+
+function positive(value: unknown): number | undefined {
+  return typeof value === 'number' && value > 0 ? value : undefined;
+}
+
+/** sql.js has no codes, and sqlite3 coarse ones: only SQLite's own wording tells. */
+function codeOfWording(message: unknown): string | undefined {
+  const says = (words: string): boolean => typeof message === 'string' && message.includes(words);
+  if (says('UNIQUE constraint failed')) return 'SQLITE_CONSTRAINT_UNIQUE';
+  if (says('FOREIGN KEY constraint failed')) return 'SQLITE_CONSTRAINT_FOREIGNKEY';
+  return says('database is locked') ? 'SQLITE_BUSY' : undefined;
+}
