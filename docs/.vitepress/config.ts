@@ -50,7 +50,7 @@ const sidebar: DefaultTheme.SidebarItem[] = [
       { text: 'Events', link: '/recipes/events' },
       { text: 'Migrations', link: '/recipes/migrations' },
       { text: 'Records and pruning', link: '/recipes/pruning' },
-      { text: 'Keys', link: '/recipes/keys' },
+      { text: 'Changing keys, algorithm or prefix', link: '/recipes/keys' },
       { text: 'Configuration', link: '/recipes/configuration' },
       { text: 'Administration', link: '/recipes/admin' },
       { text: 'Command line', link: '/recipes/command-line' },

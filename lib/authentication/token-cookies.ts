@@ -6,7 +6,7 @@ import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AnyAuthToken } from '../tokens/entities/abstract-auth-token.js';
 import type { IssuedTokens } from '../tokens/issued-tokens.js';
 import { CrossSiteCheck } from './cross-site-check.js';
-import { cookieValues } from './extractors/cookie-header.js';
+import { credentialInCookies } from './extractors/cookie-header.js';
 import { ResponseHeaders } from './response-headers.js';
 
 /** Browsers keep no cookie longer than 400 days (RFC 6265bis §5.5). */
@@ -34,32 +34,33 @@ export class TokenCookies {
     if (token.authType !== 'cookie' && this.options.enableAuthRestriction) {
       throw new TypeError('TokenCookies.set got header tokens, refused in cookies; use generateCookieToken');
     }
-    const { authCookieNames, refreshCookieName } = this.options;
-    const [name = '', ...others] = authCookieNames;
+    const [name = '', ...others] = this.options.authCookieNames;
     this.write(response, name, accessToken, token.expiresAt);
     for (const other of others) this.expire(response, other);
-    if (refreshCookieName === null) return;
-    if (refreshToken === null) this.expire(response, refreshCookieName, 'strict');
-    else this.write(response, refreshCookieName, refreshToken, this.refreshCookieEnd(token), 'strict');
+    const [refreshName, ...otherRefreshNames] = this.options.refreshCookieName;
+    if (refreshName === undefined) return;
+    if (refreshToken === null) this.expire(response, refreshName, 'strict');
+    else this.write(response, refreshName, refreshToken, this.refreshCookieEnd(token), 'strict');
+    for (const other of otherRefreshNames) this.expire(response, other, 'strict');
   }
 
   /** Removes every cookie the library reads or writes; for logout only. */
   clear(response: unknown): void {
     for (const name of this.options.authCookieNames) this.expire(response, name);
-    if (this.options.refreshCookieName !== null) this.expire(response, this.options.refreshCookieName, 'strict');
+    for (const name of this.options.refreshCookieName) this.expire(response, name, 'strict');
   }
 
   /**
-   * The refresh token in its cookie; `null` where it is missing, empty or there twice.
+   * The refresh token in its cookie, the first of `refreshCookieName` that is present; `null` where it is missing, empty
+   * or there twice.
    *
    * @throws ForbiddenException (403) when a foreign site sends an unsafe request with the user's cookie (R54).
    */
   refreshTokenFrom(request: IncomingRequest): string | null {
-    if (this.options.refreshCookieName === null) return null;
-    const [value, another] = cookieValues(request, this.options.refreshCookieName);
-    if (value === undefined || value === '' || another !== undefined) return null;
+    const found = credentialInCookies(request, this.options.refreshCookieName);
+    if (!found || found.rawToken === '') return null;
     this.crossSite.assertOwnSite(request, 'cookie');
-    return value;
+    return found.rawToken;
   }
 
   /** @internal Writes an access cookie again, under the name it came by, after its session was extended. */

@@ -46,19 +46,27 @@ export interface AuthentifyOptions<TUser = unknown, TToken = AbstractAuthToken<T
   maxSessionsPerUser?: number | null;
   /** Refuse header tokens in cookies and the reverse, for verification and refresh (R20). Default `true`. */
   enableAuthRestriction?: boolean;
-  /** Digest under which tokens are stored. Default `'sha256'`. Changing it logs everyone out. */
-  secureHashAlgorithm?: 'sha256' | 'sha384' | 'sha512';
+  /**
+   * Digest under which tokens are stored. Default `'sha256'`. Of a list the first is written, all are accepted. Change it
+   * in steps, and nobody is logged out: append the new one, move it to the front, later remove the old one (R79).
+   */
+  secureHashAlgorithm?: 'sha256' | 'sha384' | 'sha512' | readonly ('sha256' | 'sha384' | 'sha512')[];
   /**
    * HMAC keys of at least 32 bytes; the first signs, all verify (R5). Default none; recommended in production, so
-   * that a stolen database alone is worth nothing. Deploy a new key in two steps: append it, then move it to the front.
+   * that a stolen database alone is worth nothing. `null` stands for "no key", and only beside one: for going from none to
+   * a key and back. Change it in steps, and nobody is logged out: append the new key, move it to the front, later remove
+   * the old one (R79).
    */
-  hashSecrets?: readonly string[];
+  hashSecrets?: readonly (string | null)[];
   /** Accepted `Authorization` schemes, matched in any letter case. Default `['Bearer', 'Token']`. */
   authHeaderPrefixes?: readonly string[];
   /** Cookies looked at, in this order; the first one present decides, the first one is written. Default `['__Host-token']`. */
   authCookieNames?: readonly string[];
-  /** Cookie of the refresh token. Default `'__Host-refresh-token'`; `null` = never written. */
-  refreshCookieName?: string | null;
+  /**
+   * Cookie of the refresh token. Default `'__Host-refresh-token'`; `null` = never written. Of a list the first one present
+   * decides, the first is written, the others are cleared: for a new name (R79).
+   */
+  refreshCookieName?: string | readonly string[] | null;
   /** Keep ended rows for the record: `true` = for good, a duration = that long. Default `false` = delete them. */
   keepExpiredTokens?: boolean | Duration;
   /**
@@ -77,8 +85,12 @@ export interface AuthentifyOptions<TUser = unknown, TToken = AbstractAuthToken<T
    * Default `'30s'`, at most 60 s; 0 = strict: any retry ends the session.
    */
   refreshGracePeriod?: Duration;
-  /** First letters of every token, for secret scanners: `[a-z0-9]{2,10}`. Default `'af'`. Changing it logs everyone out. */
-  tokenPrefix?: string;
+  /**
+   * First letters of every token, for secret scanners: `[a-z0-9]{2,10}`. Default `'af'`. Of a list the first is written, all
+   * are accepted. Change it in steps, and nobody is logged out: append the new one, move it to the front, later remove
+   * the old one (R79).
+   */
+  tokenPrefix?: string | readonly string[];
   /** Attributes of the cookies written. */
   cookie?: CookieOptions;
   /** Cross-site defence of the cookie path; `false` switches it off. */

@@ -60,7 +60,7 @@ export const text =
   };
 
 export const listOf =
-  (item: Check<string>, length: 'some' | 'any' = 'some'): Check<readonly string[]> =>
+  <T extends string | null>(item: Check<T>, length: 'some' | 'any' = 'some'): Check<readonly T[]> =>
   (value) => {
     if (!Array.isArray(value)) throw new TypeError('must be an array of strings');
     if (length === 'some' && value.length === 0)
@@ -69,6 +69,12 @@ export const listOf =
     if (new Set(items).size < items.length) throw new RangeError('must not name the same value twice');
     return Object.freeze(items);
   };
+
+/** A value, or several: the first is written, the others are accepted too. */
+export const oneOrMore = <T extends string>(item: Check<T>): Check<readonly T[]> => {
+  const list = listOf(item);
+  return (value) => (Array.isArray(value) ? list(value) : Object.freeze([item(value)]));
+};
 
 /** An object of options with a fixed set of names. */
 export const group =

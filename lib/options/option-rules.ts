@@ -39,11 +39,11 @@ function checkSliding(options: ResolvedOptions, autoRefresh: boolean): void {
 
 function checkCookies({ cookie, authCookieNames, refreshCookieName }: ResolvedOptions): void {
   if (cookie.sameSite === 'none' && !cookie.secure) fail('cookie', "sameSite 'none' needs secure: true");
-  if (refreshCookieName !== null && authCookieNames.includes(refreshCookieName)) {
+  if (refreshCookieName.some((name) => authCookieNames.includes(name))) {
     fail('refreshCookieName', 'must differ from every name in authCookieNames');
   }
   checkPrefix('authCookieNames', authCookieNames, cookie);
-  checkPrefix('refreshCookieName', refreshCookieName === null ? [] : [refreshCookieName], cookie);
+  checkPrefix('refreshCookieName', refreshCookieName, cookie);
 }
 
 /** What plain HTTP takes, all of it said at once: leaving out one is the next error. */

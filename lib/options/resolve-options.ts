@@ -19,13 +19,23 @@ const CRON = /^(?:@[a-z]+|\S+(?: +\S+){4,5})$/;
 
 const scheme = is.text(HTTP_TOKEN, 'must be HTTP tokens such as Bearer');
 const cookieName = is.text(HTTP_TOKEN, 'must be a cookie name: an HTTP token such as __Host-token');
+const refreshCookieNames = is.oneOrMore(cookieName);
+const algorithm = is.oneOf('sha256', 'sha384', 'sha512');
 const secret: is.Check<string> = (value) => {
   if (typeof value !== 'string' || Buffer.byteLength(value) < 32) {
     throw new RangeError('must hold secrets of at least 32 bytes each; make one with: openssl rand -hex 32');
   }
   return value;
 };
-const secrets = is.listOf(secret, 'any');
+const secrets = is.listOf(is.nullable(secret), 'any');
+const hashSecrets: is.Check<ResolvedOptions['hashSecrets']> = (value) => {
+  const given = secrets(value);
+  if (given.length === 1 && given[0] === null) {
+    throw new RangeError('must hold null only beside a key; for digests without a key leave it out');
+  }
+  return Object.freeze(given.map((key) => (key === null ? null : createSecretKey(key, 'utf8'))));
+};
+const prefix = is.text(/^[a-z0-9]{2,10}$/, 'must be 2 to 10 lower-case letters and digits');
 const origin: is.Check<string> = (value) => {
   const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : null;
   if (!url || url.origin !== value || !/^https?:$/.test(url.protocol) || url.host.includes('*')) {
@@ -61,18 +71,18 @@ const OPTIONS: { readonly [Name in keyof ResolvedOptions]: is.Check<ResolvedOpti
   enforceSingleLogin: is.optional(false, is.flag),
   maxSessionsPerUser: is.optional(null, is.nullable(is.wholeNumber(1, 1_000_000))),
   enableAuthRestriction: is.optional(true, is.flag),
-  secureHashAlgorithm: is.optional('sha256', is.oneOf('sha256', 'sha384', 'sha512')),
-  hashSecrets: is.optional([], (value) => Object.freeze(secrets(value).map((key) => createSecretKey(key, 'utf8')))),
+  secureHashAlgorithm: is.optional('sha256', is.oneOrMore(algorithm)),
+  hashSecrets: is.optional([], hashSecrets),
   authHeaderPrefixes: is.optional(['Bearer', 'Token'], is.listOf(scheme)),
   authCookieNames: is.listOf(cookieName),
-  refreshCookieName: is.nullable(cookieName),
+  refreshCookieName: (value) => (value === null ? Object.freeze([]) : refreshCookieNames(value)),
   keepExpiredTokens: is.optional(false, (value) => (typeof value === 'boolean' ? value : is.duration(value))),
   pruneSchedule: is.absentOr(is.text(CRON, "must be a cron expression such as '0 * * * *'")),
   strictContextAccess: is.optional(false, is.flag),
   postAuthHandler: is.absentOr(is.hook),
   postAutoRefreshHandler: is.absentOr(is.hook),
   refreshGracePeriod: is.optional('30s', is.durationOrZero),
-  tokenPrefix: is.optional('af', is.text(/^[a-z0-9]{2,10}$/, 'must be 2 to 10 lower-case letters and digits')),
+  tokenPrefix: is.optional('af', is.oneOrMore(prefix)),
   cookie: is.optional({}, cookie),
   csrf: is.optional({}, (value) => (value === false ? false : csrf(value))),
   realm: is.optional('api', is.text(REALM, 'must be printable ASCII without quotes and backslashes')),

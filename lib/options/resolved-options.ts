@@ -13,19 +13,20 @@ export interface ResolvedOptions {
   readonly enforceSingleLogin: boolean;
   readonly maxSessionsPerUser: number | null;
   readonly enableAuthRestriction: boolean;
-  readonly secureHashAlgorithm: string;
-  /** Key objects, because `inspect` and JSON show nothing of them. */
-  readonly hashSecrets: readonly KeyObject[];
+  readonly secureHashAlgorithm: readonly string[];
+  /** Key objects, because `inspect` and JSON show nothing of them; `null` = none. */
+  readonly hashSecrets: readonly (KeyObject | null)[];
   readonly authHeaderPrefixes: readonly string[];
   readonly authCookieNames: readonly string[];
-  readonly refreshCookieName: string | null;
+  /** Empty where none is ever written. */
+  readonly refreshCookieName: readonly string[];
   readonly keepExpiredTokens: boolean | Milliseconds;
   readonly pruneSchedule: string | null;
   readonly strictContextAccess: boolean;
   readonly postAuthHandler: AuthHook | null;
   readonly postAutoRefreshHandler: AuthHook | null;
   readonly refreshGracePeriod: Milliseconds;
-  readonly tokenPrefix: string;
+  readonly tokenPrefix: readonly string[];
   readonly cookie: Readonly<Required<Omit<CookieOptions, 'domain'>> & Pick<CookieOptions, 'domain'>>;
   readonly csrf: { readonly trustedOrigins: readonly string[]; readonly requireOrigin: boolean } | false;
   readonly realm: string;

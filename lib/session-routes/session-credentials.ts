@@ -46,7 +46,7 @@ export class SessionCredentials {
       }
       return { authType: 'header', rawToken: token };
     }
-    return inHeader ?? this.cookiesOf(request, [this.options.refreshCookieName])[0] ?? header;
+    return inHeader ?? this.cookiesOf(request, this.options.refreshCookieName)[0] ?? header;
   }
 
   /**
@@ -60,7 +60,8 @@ export class SessionCredentials {
     const header = this.headerOf(request);
     const credentials = header ? [header] : [];
     if (token !== undefined) credentials.push({ authType: 'header', rawToken: token });
-    if (credentials.length === 0) credentials.push(...this.cookiesOf(request, [...authCookieNames, refreshCookieName]));
+    if (credentials.length === 0)
+      credentials.push(...this.cookiesOf(request, [...authCookieNames, ...refreshCookieName]));
     if (unread) return { credentials, problem: unread };
     if (isStrange) return { credentials, problem: new BadRequestException('The body names no session: refreshToken') };
     return { credentials };
@@ -70,8 +71,8 @@ export class SessionCredentials {
     return credentialInHeader(request, this.options.authHeaderPrefixes);
   }
 
-  private cookiesOf(request: TransportRequest, names: readonly (string | null)[]): Credential[] {
-    const credentials = names.flatMap((name) => (name === null ? [] : (credentialInCookies(request, [name]) ?? [])));
+  private cookiesOf(request: TransportRequest, names: readonly string[]): Credential[] {
+    const credentials = names.flatMap((name) => credentialInCookies(request, [name]) ?? []);
     if (credentials.length > 0) this.crossSite.assertOwnSite(request, 'cookie');
     return credentials;
   }

@@ -82,6 +82,7 @@ function cookieHeader(
   { authCookieNames, refreshCookieName }: ResolvedOptions,
 ): string {
   const cookies = [`${authCookieNames[0]}=${accessToken}`];
-  if (refreshToken !== null && refreshCookieName !== null) cookies.push(`${refreshCookieName}=${refreshToken}`);
+  const [refreshName] = refreshCookieName;
+  if (refreshToken !== null && refreshName !== undefined) cookies.push(`${refreshName}=${refreshToken}`);
   return cookies.join('; ');
 }

@@ -36,23 +36,29 @@ export function encodeFamily(bytes: Buffer): string {
  * and `Authorization` headers, and reads them back without asking a database (R2, R15, R16).
  */
 export class OpaqueTokenFormat {
-  private readonly heads: Record<TokenKind, string>;
+  /** What tokens may begin with; new ones begin with the first. */
+  readonly prefixes: readonly string[];
   private readonly patterns: Record<TokenKind, RegExp>;
 
-  constructor(prefix: string) {
-    this.heads = { access: `${prefix}_${MARKS.access}_`, refresh: `${prefix}_${MARKS.refresh}_` };
+  constructor(...prefixes: readonly string[]) {
+    this.prefixes = prefixes;
     this.patterns = {
       access: this.pattern('access', SECRET_LENGTH + CHECKSUM_LENGTH),
       refresh: this.pattern('refresh', FAMILY_LENGTH + SECRET_LENGTH + CHECKSUM_LENGTH),
     };
   }
 
-  access(secret: Buffer): string {
-    return withChecksum(this.heads.access + base62(secret, SECRET_LENGTH));
+  /** The prefix of new tokens. */
+  get prefix(): string {
+    return this.prefixes[0] ?? '';
   }
 
-  refresh(family: string, secret: Buffer): string {
-    return withChecksum(this.heads.refresh + family + base62(secret, SECRET_LENGTH));
+  access(secret: Buffer, prefix = this.prefix): string {
+    return withChecksum(`${prefix}_${MARKS.access}_${base62(secret, SECRET_LENGTH)}`);
+  }
+
+  refresh(family: string, secret: Buffer, prefix = this.prefix): string {
+    return withChecksum(`${prefix}_${MARKS.refresh}_${family}${base62(secret, SECRET_LENGTH)}`);
   }
 
   /** Whether this is a token of ours, of this kind; says nothing about whether it was ever issued. */
@@ -60,15 +66,15 @@ export class OpaqueTokenFormat {
     return typeof value === 'string' && this.patterns[kind].test(value) && hasChecksum(value);
   }
 
-  /** The family part of a well-formed refresh token. */
+  /** The family part of a well-formed refresh token, whichever prefix it has. */
   familyOf(refreshToken: string): string {
-    const start = this.heads.refresh.length;
-    return refreshToken.slice(start, start + FAMILY_LENGTH);
+    const end = refreshToken.length - SECRET_LENGTH - CHECKSUM_LENGTH;
+    return refreshToken.slice(end - FAMILY_LENGTH, end);
   }
 
   /** One fixed length per kind and no repetition to backtrack into. */
   private pattern(kind: TokenKind, length: number): RegExp {
-    return new RegExp(`^${this.heads[kind]}[0-9A-Za-z]{${length}}$`);
+    return new RegExp(`^(?:${this.prefixes.join('|')})_${MARKS[kind]}_[0-9A-Za-z]{${length}}$`);
   }
 }
 

@@ -3,7 +3,7 @@ import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { familyOfDrfAuthentifyToken, isDrfAuthentifyToken } from './drf-authentify-tokens.js';
 import type { OpaqueTokenFormat } from './opaque-token.js';
-import { type HashSecret, sameDigest, type TokenDigester } from './token-digester.js';
+import type { DigestForm, TokenDigester } from './token-digester.js';
 import { TokenPairFactory } from './token-pair.js';
 
 /** A refresh token a client brought, and how its session is found. */
@@ -13,8 +13,8 @@ export interface PresentedRefreshToken {
   readonly family: string;
   /** What the family digest of its row may be. */
   readonly familyDigests: readonly string[];
-  /** The key that a row with this family digest was written under; `undefined` = it is none of this token's. */
-  keyOf(familyDigest: string): HashSecret | undefined;
+  /** The form that a row with this family digest was written in; `undefined` = it is none of this token's. */
+  formOf(familyDigest: string): DigestForm | undefined;
 }
 
 /**
@@ -37,7 +37,8 @@ export class PresentedTokens {
   /** The digests an access token may be stored as. */
   accessDigests(raw: unknown): readonly string[] | null {
     if (this.format.isWellFormed('access', raw)) return this.digester.candidates(raw);
-    if (this.acceptsLegacy && isDrfAuthentifyToken('access', raw)) return [this.digester.digest(raw, null)];
+    if (this.acceptsLegacy && isDrfAuthentifyToken('access', raw))
+      return this.digester.candidates(raw, this.digester.plainForms);
     return null;
   }
 
@@ -52,18 +53,18 @@ export class PresentedTokens {
       raw,
       family,
       familyDigests: this.digester.candidates(family),
-      keyOf: (familyDigest) => this.digester.keyOf(family, familyDigest),
+      formOf: (familyDigest) => this.digester.formOf(family, familyDigest),
     };
   }
 
   /** Until its first refresh an imported row has the digest of the token itself where others have their family's. */
   private legacy(raw: string): PresentedRefreshToken {
-    const imported = this.digester.digest(raw, null);
+    const { plainForms } = this.digester;
     const exchanged = this.inFamily(raw, familyOfDrfAuthentifyToken(raw));
     return {
       ...exchanged,
-      familyDigests: [imported, ...exchanged.familyDigests],
-      keyOf: (familyDigest) => (sameDigest(imported, familyDigest) ? null : exchanged.keyOf(familyDigest)),
+      familyDigests: [...this.digester.candidates(raw, plainForms), ...exchanged.familyDigests],
+      formOf: (familyDigest) => this.digester.formOf(raw, familyDigest, plainForms) ?? exchanged.formOf(familyDigest),
     };
   }
 }

@@ -41,6 +41,6 @@ export class SessionFinder<TToken extends AnyAuthToken = AbstractAuthToken> {
 
   private async byFamily(refresh: PresentedRefreshToken): Promise<TToken | null> {
     const stored = await this.lookup.byFamily(refresh.familyDigests);
-    return stored && refresh.keyOf(stored.digests.refreshFamilyHash ?? '') !== undefined ? stored.token : null;
+    return stored && refresh.formOf(stored.digests.refreshFamilyHash ?? '') ? stored.token : null;
   }
 }

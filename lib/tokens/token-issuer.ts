@@ -126,7 +126,7 @@ export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
       revokedAt: null,
       revokedReason: null,
       pruneAt: pruneAtOf(deadlines),
-      ...this.pairs.digestsOf(pair, this.pairs.digester.signingKey),
+      ...this.pairs.digestsOf(pair, this.pairs.digester.form),
       previousRefreshTokenHash: null,
       rotationSalt: null,
     };

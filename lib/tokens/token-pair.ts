@@ -3,7 +3,7 @@ import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AbstractAuthToken } from './entities/abstract-auth-token.js';
 import { OpaqueTokenFormat, randomFamily, randomSecret } from './opaque-token.js';
-import { type HashSecret, TokenDigester } from './token-digester.js';
+import { type DigestForm, sameDigest, TokenDigester } from './token-digester.js';
 import type { StoredDigests } from './token-table.js';
 
 /** The raw tokens of one generation. */
@@ -20,8 +20,8 @@ export interface Rotation {
   family: string;
   /** 32 random bytes of this rotation, in hex. */
   salt: string;
-  /** The key the row's digests are made with. */
-  key: HashSecret;
+  /** How the row's digests are made. */
+  form: DigestForm;
   sessionId: AbstractAuthToken['id'];
 }
 
@@ -32,7 +32,7 @@ export class TokenPairFactory {
   readonly digester: TokenDigester;
 
   constructor(@Inject(AUTHENTIFY_OPTIONS) options: ResolvedOptions) {
-    this.format = new OpaqueTokenFormat(options.tokenPrefix);
+    this.format = new OpaqueTokenFormat(...options.tokenPrefix);
     this.digester = new TokenDigester(options.secureHashAlgorithm, options.hashSecrets);
   }
 
@@ -45,17 +45,28 @@ export class TokenPairFactory {
   }
 
   /** The pair that follows a refresh token in its family; the same for everyone who holds that token (R32). */
-  successor(rotation: Rotation): TokenPair & { refresh: string } {
+  successor(rotation: Rotation, prefix = this.format.prefix): TokenPair & { refresh: string } {
     const secrets = this.digester.successorSecrets(rotation.raw, rotation);
     return {
-      access: this.format.access(secrets.access),
-      refresh: this.format.refresh(rotation.family, secrets.refresh),
+      access: this.format.access(secrets.access, prefix),
+      refresh: this.format.refresh(rotation.family, secrets.refresh, prefix),
     };
   }
 
-  /** What a row stores of a pair; all of it under one key, so that keys can retire. */
-  digestsOf(pair: TokenPair, key: HashSecret): Omit<StoredDigests, 'previousRefreshTokenHash' | 'rotationSalt'> {
-    const digest = (value: string): string => this.digester.digest(value, key);
+  /**
+   * The successor pair that a row has the digest of, with the prefix that the node gave it which rotated; `null` where
+   * the row holds no pair of this rotation (R32, R79).
+   */
+  storedSuccessor(rotation: Rotation, refreshTokenHash: string | null): TokenPair | null {
+    const pairs = this.format.prefixes.map((prefix) => this.successor(rotation, prefix));
+    const isStored = ({ refresh }: { refresh: string }): boolean =>
+      sameDigest(this.digester.digest(refresh, rotation.form), refreshTokenHash);
+    return pairs.find(isStored) ?? null;
+  }
+
+  /** What a row stores of a pair; all of it in one form, so that keys and algorithms can retire. */
+  digestsOf(pair: TokenPair, form: DigestForm): Omit<StoredDigests, 'previousRefreshTokenHash' | 'rotationSalt'> {
+    const digest = (value: string): string => this.digester.digest(value, form);
     return {
       accessTokenHash: digest(pair.access),
       refreshTokenHash: pair.refresh === null ? null : digest(pair.refresh),

@@ -20,7 +20,7 @@ import type { Place } from './place.js';
 import { PresentedTokens, type PresentedRefreshToken } from './presented-tokens.js';
 import { judge, rotatedDeadlines } from './rotation.js';
 import { TokenChecks } from './token-checks.js';
-import { type HashSecret, sameDigest } from './token-digester.js';
+import { type DigestForm, sameDigest } from './token-digester.js';
 import { TokenLookup } from './token-lookup.js';
 import { TokenPairFactory } from './token-pair.js';
 import { TokenRepository } from './token.repository.js';
@@ -86,7 +86,7 @@ export class TokenRefresher<TToken extends AnyAuthToken = AbstractAuthToken> {
       const refusal = await this.refusalOf(stored.token, call);
       if (refusal) return this.reject(refusal, call, stored.token);
 
-      const presentedDigest = this.pairs.digester.digest(raw, stored.key);
+      const presentedDigest = this.pairs.digester.digest(raw, stored.form);
       if (sameDigest(presentedDigest, stored.digests.refreshTokenHash)) {
         const rotated = await this.rotate(stored, presentedDigest, call);
         if (rotated) return rotated;
@@ -101,10 +101,10 @@ export class TokenRefresher<TToken extends AnyAuthToken = AbstractAuthToken> {
     throw new AuthentifyUnavailableError();
   }
 
-  private async find({ presented }: Refresh): Promise<(StoredToken<TToken> & { key: HashSecret }) | null> {
+  private async find({ presented }: Refresh): Promise<(StoredToken<TToken> & { form: DigestForm }) | null> {
     const stored = await this.lookup.byFamily(presented.familyDigests);
-    const key = stored ? presented.keyOf(stored.digests.refreshFamilyHash ?? '') : undefined;
-    return stored && key !== undefined ? { ...stored, key } : null;
+    const form = stored ? presented.formOf(stored.digests.refreshFamilyHash ?? '') : undefined;
+    return stored && form ? { ...stored, form } : null;
   }
 
   private refusalOf(token: TToken, { now, authType }: Refresh): Promise<RejectionReason | null> {
@@ -118,15 +118,15 @@ export class TokenRefresher<TToken extends AnyAuthToken = AbstractAuthToken> {
     presentedDigest: string,
     { presented, now, overrides }: Refresh,
   ): Promise<IssuedTokens<TToken> | null> {
-    const key = this.pairs.digester.signingKey;
+    const { form } = this.pairs.digester;
     const salt = randomBytes(32).toString('hex');
-    const pair = this.pairs.successor({ ...presented, salt, key, sessionId: token.id });
+    const pair = this.pairs.successor({ ...presented, salt, form, sessionId: token.id });
     const deadlines = rotatedDeadlines(token, now, overrides);
     const current = { id: token.id, digest: presentedDigest, now };
 
     const rotatedAt = await this.tokens.rotate(current, {
-      ...this.pairs.digestsOf(pair, key),
-      previousRefreshTokenHash: this.pairs.digester.digest(presented.raw, key),
+      ...this.pairs.digestsOf(pair, form),
+      previousRefreshTokenHash: this.pairs.digester.digest(presented.raw, form),
       rotationSalt: salt,
       ...deadlines,
       pruneAt: pruneAtOf(deadlines),
@@ -137,14 +137,12 @@ export class TokenRefresher<TToken extends AnyAuthToken = AbstractAuthToken> {
   }
 
   /** Answers a retry or a second tab with the winner's pair, derived anew and checked against the row. */
-  private replay(stored: StoredToken<TToken> & { key: HashSecret }, call: Refresh): IssuedTokens<TToken> | null {
-    const { token, digests, key } = stored;
+  private replay(stored: StoredToken<TToken> & { form: DigestForm }, call: Refresh): IssuedTokens<TToken> | null {
+    const { token, digests, form } = stored;
     const salt = digests.rotationSalt;
-    if (salt === null) return this.reject('overtaken', call, token);
-    const pair = this.pairs.successor({ ...call.presented, salt, key, sessionId: token.id });
-    const derived = this.pairs.digestsOf(pair, key);
-    if (!sameDigest(derived.refreshTokenHash ?? '', digests.refreshTokenHash))
-      return this.reject('overtaken', call, token);
+    const rotation = salt !== null && { ...call.presented, salt, form, sessionId: token.id };
+    const pair = rotation && this.pairs.storedSuccessor(rotation, digests.refreshTokenHash);
+    if (!pair) return this.reject('overtaken', call, token);
     this.tell('replayed', token);
     return new IssuedTokens(pair.access, pair.refresh, token);
   }

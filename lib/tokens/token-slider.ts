@@ -45,7 +45,8 @@ export class TokenSlider<TToken extends AnyAuthToken = AbstractAuthToken> {
 
   /** Writes a due slide, and moves the deadlines of the entity given. */
   async slide(token: TToken, rawToken: string, deadlines: Deadlines): Promise<SlideOutcome> {
-    const generation = this.pairs.digester.digest(rawToken, this.pairs.digester.signingKey);
+    const { digester } = this.pairs;
+    const generation = digester.digest(rawToken, digester.form);
     const outcome = await this.once(`${generation}@${token.lastRefreshedAt.getTime()}`, () =>
       this.write(token, rawToken, deadlines),
     );

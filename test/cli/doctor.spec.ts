@@ -62,6 +62,22 @@ describe('authentify doctor', () => {
     ]);
   });
 
+  it('R79: says what a move from no key to one still leaves open, and how to end it without logging anybody out', async () => {
+    await cli.useOptions({ ...SOUND, hashSecrets: [] });
+    expect((await cli.run('doctor')).stdout).toMatch(/\[null, key\].*\[key, null\].*\[key\]: nobody is logged out/s);
+    const steps = [[null, ...SOUND.hashSecrets], [...SOUND.hashSecrets, null], SOUND.hashSecrets];
+    const found: string[][] = [];
+    for (const hashSecrets of steps) {
+      await cli.useOptions({ ...SOUND, hashSecrets, acceptLegacyTokens: 'drf-authentify' });
+      found.push(await subjects());
+    }
+    expect(found).toEqual([
+      ['hashSecrets', 'acceptLegacyTokens'],
+      ['hashSecrets', 'acceptLegacyTokens'],
+      ['acceptLegacyTokens'],
+    ]);
+  });
+
   it('says that nobody prunes', async () => {
     await cli.useOptions(SOUND);
     const user = await cli.t.createUser();

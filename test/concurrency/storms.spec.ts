@@ -87,10 +87,10 @@ describe.each(places)('storms on $name', (place) => {
     const everybodyHasRead = meetingOf(STORM);
     const naive = async (): Promise<boolean> => {
       const stored = await t.app.get(TokenLookup).byFamily(family);
-      const isCurrent = stored?.digests.refreshTokenHash === pairs.digester.digest(refreshToken!, null);
+      const isCurrent = stored?.digests.refreshTokenHash === pairs.digester.digest(refreshToken!, pairs.digester.form);
       await everybodyHasRead();
       if (!isCurrent) return false;
-      const { accessTokenHash, refreshTokenHash } = pairs.digestsOf(pairs.fresh(true), null);
+      const { accessTokenHash, refreshTokenHash } = pairs.digestsOf(pairs.fresh(true), pairs.digester.form);
       await rows().update({ id: token.id }, { accessTokenHash, refreshTokenHash } as never);
       return true;
     };

@@ -168,9 +168,9 @@ describe.skipIf(!IS_SERVER)('a refresh whose connection is cut', () => {
     const first = await login();
     const pairs = t.app.get(TokenPairFactory);
     const naive = async (): Promise<void> => {
-      const { accessTokenHash, refreshTokenHash } = pairs.digestsOf(pairs.fresh(true), null);
+      const { accessTokenHash, refreshTokenHash } = pairs.digestsOf(pairs.fresh(true), pairs.digester.form);
       const changes = { accessTokenHash, refreshTokenHash, rotatedAt: new Date() };
-      const previousRefreshTokenHash = pairs.digester.digest(first.refreshToken!, null);
+      const previousRefreshTokenHash = pairs.digester.digest(first.refreshToken!, pairs.digester.form);
       await t.dataSource
         .getRepository(t.tokenEntity)
         .update({ id: first.token.id }, { ...changes, previousRefreshTokenHash } as never);

@@ -144,15 +144,23 @@ describe('a session imported from drf-authentify', () => {
   });
 });
 
-describe.each<[string, string[] | undefined]>([
-  ['plain digests', undefined],
-  ['keyed digests', [randomBytes(32).toString('hex'), randomBytes(32).toString('hex')]],
-])('the first refresh of an imported session, into %s', (_, hashSecrets) => {
+const KEYS = [randomBytes(32).toString('hex'), randomBytes(32).toString('hex')];
+
+describe.each<[string, Setup['options'], ('sha256' | 'sha512')?]>([
+  ['plain digests', {}],
+  ['keyed digests', { hashSecrets: KEYS }],
+  ['R79: digests of another algorithm', { secureHashAlgorithm: ['sha384', 'sha256', 'sha512'] }, 'sha512'],
+  [
+    'R79: keyed digests of another algorithm',
+    { hashSecrets: KEYS, secureHashAlgorithm: ['sha256', 'sha512'] },
+    'sha512',
+  ],
+])('the first refresh of an imported session, into %s', (_, options, algorithm) => {
   let old: OldTokens;
 
   beforeEach(async () => {
-    await start({ acceptLegacyTokens: 'drf-authentify', hashSecrets });
-    old = await drf.login(ada.id, { ...LIVE, context: { device: 'phone' } });
+    await start({ acceptLegacyTokens: 'drf-authentify', ...options });
+    old = await drf.login(ada.id, { ...LIVE, algorithm, context: { device: 'phone' } });
     await runImport();
   });
 
@@ -201,7 +209,7 @@ describe.each<[string, string[] | undefined]>([
     await t.tokens.refreshToken(old.refresh);
     const [row] = await t.rows();
     const kept = Object.values(row!).filter((value) => value === before[0]!.refresh_token_hash);
-    expect(kept).toHaveLength(hashSecrets ? 0 : 1);
+    expect(kept).toHaveLength(options?.hashSecrets || algorithm ? 0 : 1);
   });
 });
 

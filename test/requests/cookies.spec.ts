@@ -337,7 +337,7 @@ describe.each(ADAPTERS)('writing cookies on %s', (adapter) => {
   it('R57: clears every name it reads, with the attributes it writes', async () => {
     const app = await start({
       authCookieNames: ['sid', 'old-sid'],
-      refreshCookieName: 'rid',
+      refreshCookieName: ['rid', 'old-rid'],
       cookie: { sameSite: 'none', domain: 'example.com', path: '/app', httpOnly: false },
     });
     const attributes = ['Domain=example.com', 'Path=/app', 'SameSite=None', 'Secure'];
@@ -347,11 +347,13 @@ describe.each(ADAPTERS)('writing cookies on %s', (adapter) => {
       ['sid', attributes],
       ['old-sid', attributes],
       ['rid', strict],
+      ['old-rid', strict],
     ]);
     expect(written(await post(app, '/logout'))).toEqual([
       { name: 'sid', value: '', maxAge: 0, attributes },
       { name: 'old-sid', value: '', maxAge: 0, attributes },
       { name: 'rid', value: '', maxAge: 0, attributes: strict },
+      { name: 'old-rid', value: '', maxAge: 0, attributes: strict },
     ]);
   });
 

@@ -42,8 +42,8 @@ describe('concurrent refreshes', () => {
 
     const naive = async (): Promise<boolean> => {
       const stored = await t.app.get(TokenLookup).byFamily(family);
-      if (stored?.digests.refreshTokenHash !== pairs.digester.digest(refreshToken!, null)) return false;
-      const { accessTokenHash, refreshTokenHash } = pairs.digestsOf(pairs.fresh(true), null);
+      if (stored?.digests.refreshTokenHash !== pairs.digester.digest(refreshToken!, pairs.digester.form)) return false;
+      const { accessTokenHash, refreshTokenHash } = pairs.digestsOf(pairs.fresh(true), pairs.digester.form);
       await rows.update({ id: token.id }, { accessTokenHash, refreshTokenHash } as never);
       return true;
     };

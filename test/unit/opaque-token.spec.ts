@@ -114,6 +114,26 @@ describe('the format of a token', () => {
     expect(own.familyOf(own.refresh('F'.repeat(22), secret))).toBe('F'.repeat(22));
   });
 
+  it('R79: reads each of several prefixes, of whatever length, and writes the first', () => {
+    const both = new OpaqueTokenFormat('mine', 'af');
+    const family = randomFamily();
+    for (const prefix of ['mine', 'af']) {
+      const own = new OpaqueTokenFormat(prefix);
+      expect(both.isWellFormed('access', own.access(randomSecret()))).toBe(true);
+      const refresh = own.refresh(family, randomSecret());
+      expect(both.isWellFormed('refresh', refresh)).toBe(true);
+      expect(both.familyOf(refresh)).toBe(family);
+    }
+    const secret = randomSecret();
+    expect(both.access(secret)).toBe(new OpaqueTokenFormat('mine').access(secret));
+    expect(both.access(secret, 'af')).toBe(format.access(secret));
+    expect(both.refresh(family, secret, 'af')).toBe(format.refresh(family, secret));
+    // Neither one prefix within the other, nor half of each.
+    for (const prefix of ['mi', 'minea', 'mineaf', 'f', 'miaf', '']) {
+      expect(both.isWellFormed('access', format.access(secret, prefix))).toBe(false);
+    }
+  });
+
   it('reads back the family that was written', () => {
     fc.assert(
       fc.property(secrets, families, (secret, family) => {

@@ -41,18 +41,18 @@ describe('options left out', () => {
       enforceSingleLogin: false,
       maxSessionsPerUser: null,
       enableAuthRestriction: true,
-      secureHashAlgorithm: 'sha256',
+      secureHashAlgorithm: ['sha256'],
       hashSecrets: [],
       authHeaderPrefixes: ['Bearer', 'Token'],
       authCookieNames: ['__Host-token'],
-      refreshCookieName: '__Host-refresh-token',
+      refreshCookieName: ['__Host-refresh-token'],
       keepExpiredTokens: false,
       pruneSchedule: null,
       strictContextAccess: false,
       postAuthHandler: null,
       postAutoRefreshHandler: null,
       refreshGracePeriod: 30 * SECOND,
-      tokenPrefix: 'af',
+      tokenPrefix: ['af'],
       cookie: { secure: true, httpOnly: true, sameSite: 'lax', path: '/' },
       csrf: { trustedOrigins: [], requireOrigin: false },
       realm: 'api',
@@ -137,14 +137,16 @@ describe('options given rightly', () => {
     ['maxSessionsPerUser', 1, 1],
     ['maxSessionsPerUser', null, null],
     ['enableAuthRestriction', false, false],
-    ['secureHashAlgorithm', 'sha256', 'sha256'],
-    ['secureHashAlgorithm', 'sha384', 'sha384'],
-    ['secureHashAlgorithm', 'sha512', 'sha512'],
+    ['secureHashAlgorithm', 'sha256', ['sha256']],
+    ['secureHashAlgorithm', 'sha384', ['sha384']],
+    ['secureHashAlgorithm', ['sha512'], ['sha512']],
+    ['secureHashAlgorithm', ['sha512', 'sha256'], ['sha512', 'sha256']],
     ['hashSecrets', [], []],
     ['authHeaderPrefixes', ['Token'], ['Token']],
     ['authCookieNames', ['__Secure-a', 'b'], ['__Secure-a', 'b']],
-    ['refreshCookieName', 'refresh', 'refresh'],
-    ['refreshCookieName', null, null],
+    ['refreshCookieName', 'refresh', ['refresh']],
+    ['refreshCookieName', ['new', 'old'], ['new', 'old']],
+    ['refreshCookieName', null, []],
     ['keepExpiredTokens', true, true],
     ['keepExpiredTokens', false, false],
     ['keepExpiredTokens', '90d', 90 * DAY],
@@ -157,8 +159,9 @@ describe('options given rightly', () => {
     ['refreshGracePeriod', 0, 0],
     ['refreshGracePeriod', 60, MINUTE],
     ['refreshGracePeriod', '1m', MINUTE],
-    ['tokenPrefix', 'ab', 'ab'],
-    ['tokenPrefix', '0123456789', '0123456789'],
+    ['tokenPrefix', 'ab', ['ab']],
+    ['tokenPrefix', '0123456789', ['0123456789']],
+    ['tokenPrefix', ['xy', 'af'], ['xy', 'af']],
     ['csrf', false, false],
     ['csrf', { requireOrigin: true }, { trustedOrigins: [], requireOrigin: true }],
     ['realm', 'My API, v2', 'My API, v2'],
@@ -174,9 +177,19 @@ describe('options given rightly', () => {
   it('R5: hashSecrets takes keys of 32 bytes of UTF-8 or more, in their order, and shows none of them', () => {
     const keys = ['k'.repeat(32), 'é'.repeat(16), SECRET];
     const options = resolveOptions({ hashSecrets: keys });
-    expect(options.hashSecrets.map((key) => key.export().toString())).toEqual(keys);
+    expect(options.hashSecrets.map((key) => key?.export().toString())).toEqual(keys);
     for (const shown of [inspect(options, { depth: 9, showHidden: true }), JSON.stringify(options)]) {
       for (const key of keys) expect(shown).not.toContain(key);
+    }
+  });
+
+  it('R79: hashSecrets takes null beside keys, for sessions without one', () => {
+    for (const hashSecrets of [
+      [SECRET, null],
+      [null, SECRET],
+    ]) {
+      const keys = resolveOptions({ hashSecrets }).hashSecrets;
+      expect(keys.map((key) => key && key.export().toString())).toEqual(hashSecrets);
     }
   });
 
@@ -215,10 +228,45 @@ const WRONG: [keyof AuthentifyOptions, unknown[]][] = [
   ['enforceSingleLogin', [null, 0, 1, 'true', 'false', {}]],
   ['maxSessionsPerUser', [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '3', true, []]],
   ['enableAuthRestriction', [null, 0, 'false', {}]],
-  ['secureHashAlgorithm', ['md5', 'sha1', 'shake_128', 'shake256', 'SHA256', 'sha-256', 'sha224', '', null, 256, {}]],
+  [
+    'secureHashAlgorithm',
+    [
+      'md5',
+      'sha1',
+      'shake_128',
+      'shake256',
+      'SHA256',
+      'sha-256',
+      'sha224',
+      '',
+      null,
+      256,
+      {},
+      [],
+      ['sha256', 'md5'],
+      ['sha256', null],
+      ['sha256', 'sha256'],
+      [['sha256']],
+    ],
+  ],
   [
     'hashSecrets',
-    [null, SECRET, {}, ['x'.repeat(31)], [SECRET, ''], [SECRET, SECRET], [32], [null], [Buffer.alloc(32)], new Set()],
+    [
+      null,
+      SECRET,
+      {},
+      ['x'.repeat(31)],
+      [SECRET, ''],
+      [SECRET, SECRET],
+      [32],
+      [Buffer.alloc(32)],
+      new Set(),
+      [null],
+      [null, null],
+      [null, SECRET, null],
+      [SECRET, undefined],
+      [SECRET, 'null'],
+    ],
   ],
   [
     'authHeaderPrefixes',
@@ -228,7 +276,10 @@ const WRONG: [keyof AuthentifyOptions, unknown[]][] = [
     'authCookieNames',
     [null, [], 'token', [''], ['a b'], ['a=b'], ['a;b'], ['a,b'], ['"a"'], ['tökn'], [7], ['a', 'a'], ['a\r\n']],
   ],
-  ['refreshCookieName', ['', 'a b', 'a=b', 'a;b', 7, ['refresh'], true]],
+  [
+    'refreshCookieName',
+    ['', 'a b', 'a=b', 'a;b', 7, [], ['refresh', ''], ['refresh', 'refresh'], ['refresh', null], true],
+  ],
   ['keepExpiredTokens', [null, 0, -1, 'true', '90', {}, Number.NaN]],
   ['strictContextAccess', [null, 1, 'yes']],
   ['preparedStatements', [null, 0, 'no']],
@@ -236,7 +287,28 @@ const WRONG: [keyof AuthentifyOptions, unknown[]][] = [
   ['postAuthHandler', [null, 'handler', {}, new Handler(), NoHandler]],
   ['postAutoRefreshHandler', [null, 7, {}, NoHandler]],
   ['refreshGracePeriod', [-1, Number.NaN, Number.POSITIVE_INFINITY, '30', null, true, {}]],
-  ['tokenPrefix', ['', 'a', 'a'.repeat(11), 'AF', 'a_f', 'a-f', 'äf', 'a.', 'af\n', '[a-z]', null, 7]],
+  [
+    'tokenPrefix',
+    [
+      '',
+      'a',
+      'a'.repeat(11),
+      'AF',
+      'a_f',
+      'a-f',
+      'äf',
+      'a.',
+      'af\n',
+      '[a-z]',
+      null,
+      7,
+      [],
+      ['af', 'a|b'],
+      ['af', 'af'],
+      ['af', null],
+      [7],
+    ],
+  ],
   [
     'cookie',
     [
@@ -322,6 +394,7 @@ describe('R67: options given wrongly', () => {
       { hashSecrets: [short] },
       { hashSecrets: [SECRET, short] },
       { hashSecrets: [SECRET, SECRET] },
+      { hashSecrets: [null, SECRET, null] },
       { hashSecrets: SECRET },
       { hashSecrets: { key: SECRET } },
       { hashSecrets: [SECRET], tokenTtl: 'wrong' },
@@ -330,6 +403,7 @@ describe('R67: options given wrongly', () => {
       { secureHashAlgorithm: SECRET },
       { tokenTtl: SECRET },
       { tokenPrefix: SECRET },
+      { tokenPrefix: ['af', SECRET] },
       { realm: `"${SECRET}` },
       { refreshCookieName: `=${SECRET}` },
       { cookie: { path: SECRET } },
@@ -470,6 +544,7 @@ describe('R67: options that contradict each other', () => {
     ['cookie', { cookie: { secure: false, sameSite: 'none' }, ...plain }],
     ['refreshCookieName', { authCookieNames: ['token'], refreshCookieName: 'token' }],
     ['refreshCookieName', { authCookieNames: ['token', 'old'], refreshCookieName: 'old' }],
+    ['refreshCookieName', { authCookieNames: ['token'], refreshCookieName: ['refresh', 'token'] }],
   ])('R57: refuse cookies browsers would drop or mix up, naming %s: %j', (option, given) => {
     expectRefusal(given, option);
   });
@@ -529,6 +604,6 @@ describe('resolved options', () => {
     (own.cookie as { sameSite: string }).sameSite = 'none';
     const { hashSecrets, ...rest } = given;
     expect(options).toMatchObject(rest);
-    expect(options.hashSecrets.map((key) => key.export().toString())).toEqual(hashSecrets);
+    expect(options.hashSecrets.map((key) => key?.export().toString())).toEqual(hashSecrets);
   });
 });

@@ -12,48 +12,71 @@ const ALGORITHMS = [
   ['sha512', 128],
 ] as const;
 
+const plainly = (algorithm: string, value: string) => createHash(algorithm).update(value).digest('hex');
+const under = (key: KeyObject, algorithm: string, value: string) =>
+  createHmac(algorithm, key).update(value).digest('hex');
+
 describe('the digest of a token', () => {
   it.each(ALGORITHMS)('R3: is lower-case hex of %s in %d digits', (algorithm, length) => {
-    const digest = new TokenDigester(algorithm, []).digest('af_at_x', null);
-    expect(digest).toBe(createHash(algorithm).update('af_at_x').digest('hex'));
-    expect(digest).toHaveLength(length);
-    expect(digest).toMatch(/^[0-9a-f]+$/);
+    const { form, digest } = bound([algorithm], []);
+    expect(digest('af_at_x', form)).toBe(plainly(algorithm, 'af_at_x'));
+    expect(digest('af_at_x', form)).toHaveLength(length);
+    expect(digest('af_at_x', form)).toMatch(/^[0-9a-f]+$/);
   });
 
   it.each(ALGORITHMS)('R3, R5: is an HMAC of %s under a key', (algorithm) => {
-    const digester = new TokenDigester(algorithm, [NEW]);
-    expect(digester.digest('af_at_x', NEW)).toBe(createHmac(algorithm, NEW).update('af_at_x').digest('hex'));
+    const { form, digest } = bound([algorithm], [NEW]);
+    expect(digest('af_at_x', form)).toBe(under(NEW, algorithm, 'af_at_x'));
   });
 
-  it('R5: is signed by the first key and looked up under all, in their order', () => {
-    const digester = new TokenDigester('sha256', [NEW, OLD]);
-    expect(digester.signingKey).toBe(NEW);
-    expect(digester.keys).toEqual([NEW, OLD]);
-    expect(digester.candidates('x')).toEqual([digester.digest('x', NEW), digester.digest('x', OLD)]);
-    expect(new Set(digester.candidates('x')).size).toBe(2);
+  it.each<[string, string[], (KeyObject | null)[], string[]]>([
+    ['one algorithm, without a key', ['sha256'], [], [plainly('sha256', 'x')]],
+    ['one algorithm, one key', ['sha256'], [NEW], [under(NEW, 'sha256', 'x')]],
+    ['two keys', ['sha256'], [NEW, OLD], [under(NEW, 'sha256', 'x'), under(OLD, 'sha256', 'x')]],
+    ['a key, and none', ['sha256'], [NEW, null], [under(NEW, 'sha256', 'x'), plainly('sha256', 'x')]],
+    ['none, and a key', ['sha256'], [null, NEW], [plainly('sha256', 'x'), under(NEW, 'sha256', 'x')]],
+    ['two algorithms', ['sha512', 'sha256'], [], [plainly('sha512', 'x'), plainly('sha256', 'x')]],
+    [
+      'two of both',
+      ['sha384', 'sha256'],
+      [NEW, null],
+      [under(NEW, 'sha384', 'x'), plainly('sha384', 'x'), under(NEW, 'sha256', 'x'), plainly('sha256', 'x')],
+    ],
+  ])('R5, R79: is made in the first form and looked up in all: %s', (_, algorithms, keys, candidates) => {
+    const digester = new TokenDigester(algorithms, keys);
+    expect(digester.candidates('x')).toEqual(candidates);
+    expect(digester.digest('x', digester.form)).toBe(candidates[0]);
+    // Each is recognised as what it is, and no other.
+    for (const [index, stored] of candidates.entries()) {
+      expect(digester.formOf('x', stored)).toBe(digester.forms[index]);
+      expect(digester.formOf('y', stored)).toBeUndefined();
+      expect(digester.formOf('x', stored.toUpperCase())).toBeUndefined();
+    }
+    expect(digester.formOf('x', '')).toBeUndefined();
   });
 
-  it('R5: without keys is plain, with one candidate', () => {
-    const digester = new TokenDigester('sha256', []);
-    expect(digester.signingKey).toBeNull();
-    expect(digester.candidates('x')).toEqual([createHash('sha256').update('x').digest('hex')]);
+  it.each<[string, string[], (KeyObject | null)[]]>([
+    ['plain digests once there is a key', ['sha256'], [NEW]],
+    ['digests of another algorithm', ['sha512'], []],
+  ])('R4, R5: no longer matches %s', (_, algorithms, keys) => {
+    expect(new TokenDigester(algorithms, keys).formOf('x', plainly('sha256', 'x'))).toBeUndefined();
   });
 
-  it('R5: no longer matches plain digests once a key is configured', () => {
-    const plain = new TokenDigester('sha256', []).digest('x', null);
-    expect(new TokenDigester('sha256', [NEW]).keyOf('x', plain)).toBeUndefined();
-  });
-
-  it('R4: tells the key a stored digest was made with, and none for a foreign one', () => {
-    const digester = new TokenDigester('sha256', [NEW, OLD]);
-    expect(digester.keyOf('x', digester.digest('x', OLD))).toBe(OLD);
-    expect(digester.keyOf('x', digester.digest('x', NEW))).toBe(NEW);
-    expect(digester.keyOf('x', digester.digest('y', NEW))).toBeUndefined();
-    expect(digester.keyOf('x', digester.digest('x', NEW).toUpperCase())).toBeUndefined();
-    expect(digester.keyOf('x', '')).toBeUndefined();
-    expect(new TokenDigester('sha256', []).keyOf('x', createHash('sha256').update('x').digest('hex'))).toBeNull();
+  it('R79: knows the plain forms of all algorithms, which imported sessions have whatever the keys are', () => {
+    const digester = new TokenDigester(['sha512', 'sha256'], [NEW]);
+    const plain = [plainly('sha512', 'x'), plainly('sha256', 'x')];
+    expect(digester.candidates('x', digester.plainForms)).toEqual(plain);
+    expect(plain.map((stored) => digester.formOf('x', stored, digester.plainForms))).toEqual([
+      { algorithm: 'sha512', key: null },
+      { algorithm: 'sha256', key: null },
+    ]);
   });
 });
+
+function bound(...given: ConstructorParameters<typeof TokenDigester>) {
+  const digester = new TokenDigester(...given);
+  return { form: digester.form, digest: digester.digest.bind(digester) };
+}
 
 describe('comparing digests', () => {
   const latin1 = fc.uint8Array().map((bytes) => Buffer.from(bytes).toString('latin1'));
@@ -76,8 +99,9 @@ describe('comparing digests', () => {
 });
 
 describe('the successor of a refresh token', () => {
-  const rotation = { key: null, salt: 'ab'.repeat(32), sessionId: 'session-1' } as const;
-  const digester = new TokenDigester('sha256', []);
+  const formWith = (key: KeyObject | null) => ({ form: { algorithm: 'sha256', key } });
+  const rotation = { ...formWith(null), salt: 'ab'.repeat(32), sessionId: 'session-1' };
+  const digester = new TokenDigester(['sha256'], []);
   type Rotation = Parameters<TokenDigester['successorSecrets']>[1];
   const hexOf = (by: TokenDigester, presented: string, change: Partial<Rotation> = {}): string => {
     const { access, refresh } = by.successorSecrets(presented, { ...rotation, ...change });
@@ -87,7 +111,9 @@ describe('the successor of a refresh token', () => {
 
   it('R1, R32: is 256 bits of HKDF, the same for everyone who holds the old token', () => {
     expect(hex('old token')).toBe(hex('old token'));
-    expect(hexOf(new TokenDigester('sha512', [OLD]), 'old token')).toBe(hex('old token'));
+    expect(hexOf(new TokenDigester(['sha512'], [OLD]), 'old token')).toBe(hex('old token'));
+    // So that a node which writes another algorithm derives the same pair.
+    expect(hex('old token', { form: { algorithm: 'sha512', key: null } })).toBe(hex('old token'));
     const { access, refresh } = digester.successorSecrets('old token', rotation);
     expect([access.length, refresh.length]).toEqual([32, 32]);
     expect(access).not.toEqual(refresh);
@@ -96,14 +122,14 @@ describe('the successor of a refresh token', () => {
   it.each([
     ['salt', { salt: 'cd'.repeat(32) }],
     ['session', { sessionId: 'session-2' }],
-    ['key', { key: NEW }],
+    ['key', formWith(NEW)],
   ])('R1: differs with another %s', (_, change) => {
     expect(hex('old token', change)).not.toBe(hex('old token'));
   });
 
   it('R1: differs with another presented token and between keys', () => {
     expect(hex('old token')).not.toBe(hex('old tokem'));
-    expect(hex('old token', { key: OLD })).not.toBe(hex('old token', { key: NEW }));
+    expect(hex('old token', formWith(OLD))).not.toBe(hex('old token', formWith(NEW)));
   });
 
   it.each<[string, string, KeyObject[]]>([
@@ -112,26 +138,26 @@ describe('the successor of a refresh token', () => {
     ['with a key and sha384', 'sha384', [NEW]],
     ['with a key and sha512', 'sha512', [NEW]],
   ])('R3, R32: cannot be derived from the row alone, %s', (_, algorithm, secrets) => {
-    const own = new TokenDigester(algorithm, secrets);
+    const own = new TokenDigester([algorithm], secrets);
     const presented = `af_rt_${'x'.repeat(71)}`;
-    const key = own.signingKey;
-    const stored = own.digest(presented, key);
+    const { form } = own;
+    const stored = own.digest(presented, form);
     // Whoever reads the table has the previous digest, the salt and the id, and can run this very library without keys.
-    const thief = new TokenDigester('sha256', []);
+    const thief = new TokenDigester(['sha256'], []);
     const guesses = [stored, Buffer.from(stored, 'hex'), Buffer.from(stored, 'hex').subarray(0, 32)].map((material) =>
       hexOf(thief, material as string),
     );
 
-    const successor = hexOf(own, presented, { key });
+    const successor = hexOf(own, presented, { form });
 
     expect(guesses).not.toContain(successor);
-    expect(hexOf(own, stored, { key })).not.toBe(successor);
+    expect(hexOf(own, stored, { form })).not.toBe(successor);
   });
 });
 
 describe('the digester itself', () => {
   it('R63: shows no key in inspect, JSON or logs', () => {
-    const digester = new TokenDigester('sha256', [NEW, OLD]);
+    const digester = new TokenDigester(['sha256'], [NEW, OLD]);
     const shown = [
       inspect(digester, { depth: 9, showHidden: true }),
       JSON.stringify(digester),

@@ -14,7 +14,23 @@ const RULES: readonly Rule[] = [
     subject: 'hashSecrets',
     isBroken: ({ hashSecrets }) => hashSecrets.length === 0,
     problem: 'is empty: a stolen database is enough to recognise and to plant tokens',
-    remedy: 'set a secret from outside the database (openssl rand -hex 32); this logs everyone out once',
+    remedy:
+      'set a key from outside the database (openssl rand -hex 32), on every node [null, key], then [key, null] and at ' +
+      'last [key]: nobody is logged out',
+    source: 'ASVS 13.3.1',
+  },
+  {
+    subject: 'hashSecrets',
+    isBroken: ({ hashSecrets }) => hashSecrets.includes(null),
+    problem: 'holds null: who can write to the database can plant tokens',
+    remedy: 'put the key first, and remove null once the sessions without a key are over',
+    source: 'ASVS 13.3.1',
+  },
+  {
+    subject: 'acceptLegacyTokens',
+    isBroken: ({ acceptLegacyTokens }) => acceptLegacyTokens !== null,
+    problem: 'accepts tokens whose digests have no key: who can write to the database can plant some',
+    remedy: 'remove it once the imported sessions are over or refreshed',
     source: 'ASVS 13.3.1',
   },
   {
@@ -77,7 +93,7 @@ const RULES: readonly Rule[] = [
   {
     subject: 'authCookieNames, refreshCookieName',
     isBroken: ({ authCookieNames, refreshCookieName }) =>
-      [authCookieNames[0] ?? '', refreshCookieName ?? '__Host-'].some((name) => !/^__(?:Host|Secure)-/i.test(name)),
+      [authCookieNames[0] ?? '', refreshCookieName[0] ?? '__Host-'].some((name) => !/^__(?:Host|Secure)-/i.test(name)),
     problem: 'are names that other hosts of your domain can write',
     remedy: 'choose names that begin with __Host-',
     source: 'ASVS 3.3.1',
