@@ -74,6 +74,7 @@ function authTokensTable(name: string, userTable: string, userKey: TableColumn):
     indices: [
       { columnNames: ['access_token_hash'], isUnique: true },
       { columnNames: ['refresh_family_hash'], isUnique: true },
+      { columnNames: ['rotation_salt'] },
       { columnNames: ['prune_at'] },
       { columnNames: ['user_id', 'id'] },
     ],

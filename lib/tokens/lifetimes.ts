@@ -1,6 +1,8 @@
 import { type Milliseconds, parseNamedDuration } from '../options/duration.js';
 import type { AnyAuthToken } from './entities/abstract-auth-token.js';
 
+const HOUR: Milliseconds = 3_600_000;
+
 /** How long the tokens of a session live from login, rotation or slide on; `null` = without end, or no refresh token. */
 export interface Lifetimes {
   access: Milliseconds | null;
@@ -63,9 +65,19 @@ export function ownLifetimes(token: AnyAuthToken): Lifetimes {
   };
 }
 
-/** When a row can be of no use any more: the index the prune job walks; `null` = never. */
+/**
+ * By when a row can be of no use any more: the index the prune job walks; `null` = never. Rounded up to the hour, so that
+ * most slides leave every indexed column as it was: PostgreSQL then writes to the row's own page and to no index (HOT).
+ * Whether a row is over is decided by its deadlines alone.
+ */
 export function pruneAtOf({ refreshUntil, expiresAt }: Pick<Deadlines, 'refreshUntil' | 'expiresAt'>): Date | null {
-  return refreshUntil ?? expiresAt;
+  const last = refreshUntil ?? expiresAt;
+  return last && upToTheHour(last.getTime());
+}
+
+/** The end of the hour that an instant lies in, or the instant itself where that is one. */
+export function upToTheHour(instant: number): Date {
+  return new Date(Math.ceil(instant / HOUR) * HOUR);
 }
 
 /** The earlier of an instant and an end that may not exist. */

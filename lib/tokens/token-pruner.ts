@@ -8,8 +8,10 @@ import type { AbstractAuthToken, AnyAuthToken, UserId } from './entities/abstrac
 import type { Place } from './place.js';
 import { TokenRepository } from './token.repository.js';
 
-/** So few that logins do not wait behind them: 1,000 are pruned faster, but the slowest logins take four times as long. */
+/** So few at once that logins do not wait behind them: with 1,000 the slowest logins take four times as long. */
 const BATCH = 250;
+/** How many ids one look-up brings: what becomes due within the hour is read in vain each time, so not too often. */
+const LOOK_UP = 10 * BATCH;
 /** How long after its grace period a rotation's salt may stay, for nodes whose clocks run late. */
 const SALT_MARGIN: Milliseconds = 60_000;
 
@@ -32,9 +34,11 @@ export class TokenPruner<TToken extends AnyAuthToken = AbstractAuthToken> {
     const now = Date.now();
     let count = 0;
     await inBatches(
-      () => this.tokens.prunableIds(now, BATCH, userId),
+      () => this.tokens.prunableIds(now, LOOK_UP, userId),
       async (ids) => {
-        count += await this.tokens.prune(ids, now);
+        const pruned = await this.tokens.prune(ids, now);
+        count += pruned;
+        return pruned;
       },
     );
     if (userId === undefined) await this.wipeSalts(now);
@@ -44,25 +48,28 @@ export class TokenPruner<TToken extends AnyAuthToken = AbstractAuthToken> {
 
   private async wipeSalts(now: number): Promise<void> {
     const rotatedUntil = new Date(now - this.options.refreshGracePeriod - SALT_MARGIN);
-    let last = '';
     await inBatches(
-      () => this.tokens.saltedIds(rotatedUntil, last, BATCH),
-      async (ids) => {
-        last = ids.at(-1) ?? last;
-        await this.tokens.wipeSalts(ids, rotatedUntil);
-      },
+      () => this.tokens.saltedIds(rotatedUntil, LOOK_UP),
+      (ids) => this.tokens.wipeSalts(ids, rotatedUntil),
     );
   }
 }
 
-/** Reads and works off batch after batch; a batch that is not full is the last one. */
-async function inBatches(read: () => Promise<string[]>, work: (ids: string[]) => Promise<void>): Promise<void> {
+/**
+ * Looks up and works off batch after batch; `work` tells how many rows it changed. Done where a look-up brings the last
+ * of them, and where not one it brought could be changed: another instance is at them, or a transaction sees rows that
+ * have long changed.
+ */
+async function inBatches(lookUp: () => Promise<string[]>, work: (ids: string[]) => Promise<number>): Promise<void> {
   let ids: string[];
+  let changed: number;
   do {
-    ids = await read();
-    if (ids.length === 0) return;
-    await work(ids);
-    // SQLite works on this thread: let requests in between.
-    await yieldToEventLoop();
-  } while (ids.length === BATCH);
+    ids = await lookUp();
+    changed = 0;
+    for (let start = 0; start < ids.length; start += BATCH) {
+      changed += await work(ids.slice(start, start + BATCH));
+      // SQLite works on this thread: let requests in between.
+      await yieldToEventLoop();
+    }
+  } while (ids.length === LOOK_UP && changed > 0);
 }

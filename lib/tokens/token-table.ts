@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger, type Type } from '@nestjs/common';
 import type {
+  Brackets,
   DataSource,
   EntityManager,
   EntityMetadata,
@@ -157,18 +158,31 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
     );
   }
 
-  /** Changes the rows that meet the criteria; returns how many. A function is asked once there is a connection (R28). */
-  update(criteria: FindOptionsWhere<AbstractAuthToken>, changes: Changes | (() => Changes)): Promise<number> {
+  /**
+   * Changes the rows that meet the criteria, and what is asked beside them; returns how many. A function is asked once
+   * there is a connection (R28).
+   */
+  update(
+    criteria: FindOptionsWhere<AbstractAuthToken>,
+    changes: Changes | (() => Changes),
+    also?: Brackets,
+  ): Promise<number> {
     return this.run(async (manager) => {
       if (typeof changes === 'function') await manager.queryRunner?.connect();
       const set = this.heard(typeof changes === 'function' ? changes() : changes);
-      return (await manager.update(this.rows.target, criteria, set)).affected ?? 0;
+      const rows = manager.createQueryBuilder().update(this.rows.target).set(set).where(criteria);
+      if (also) rows.andWhere(also);
+      return (await rows.execute()).affected ?? 0;
     });
   }
 
-  /** Deletes the rows that meet the criteria; returns how many. */
-  delete(criteria: FindOptionsWhere<AbstractAuthToken>): Promise<number> {
-    return this.run(async (manager) => (await manager.delete(this.rows.target, criteria)).affected ?? 0);
+  /** Deletes the rows that meet the criteria, and what is asked beside them; returns how many. */
+  delete(criteria: FindOptionsWhere<AbstractAuthToken>, also?: Brackets): Promise<number> {
+    return this.run(async (manager) => {
+      const rows = manager.createQueryBuilder().delete().from(this.rows.target).where(criteria);
+      if (also) rows.andWhere(also);
+      return (await rows.execute()).affected ?? 0;
+    });
   }
 
   /** Changes as TypeORM tells a class of them that has `@BeforeUpdate` or `@AfterUpdate`: as an entity. */

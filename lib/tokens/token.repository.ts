@@ -1,10 +1,20 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { type FindOptionsWhere, In, IsNull, LessThanOrEqual, MoreThan, Not, type SelectQueryBuilder } from 'typeorm';
+import {
+  type Brackets,
+  type FindOptionsWhere,
+  In,
+  IsNull,
+  LessThanOrEqual,
+  MoreThan,
+  Not,
+  type SelectQueryBuilder,
+} from 'typeorm';
 import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
 import type { Milliseconds } from '../options/duration.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AbstractAuthToken, AnyAuthToken, RevokedReason, UserId } from './entities/abstract-auth-token.js';
+import { LIVE, prunable } from './last-deadline.js';
 import type { NewSession, Page, PresentedToken, RotatedColumns, SlidColumns } from './session-columns.js';
 import { withPresentUser } from './present-users.js';
 import { TokenQueries } from './token-queries.js';
@@ -12,9 +22,6 @@ import { type StoredToken, TokenTable } from './token-table.js';
 import { type TokenWrites, writesOf } from './token-writes.js';
 
 type Criteria = FindOptionsWhere<AbstractAuthToken>;
-
-/** A row can still be used: it was not ended, and its last deadline lies ahead. `:now` is epoch milliseconds. */
-const LIVE = 'token.revokedAt IS NULL AND (token.pruneAt IS NULL OR token.pruneAt > :now)';
 
 /**
  * Every statement that changes a session, each a single one whose affected rows decide, each repeating
@@ -109,10 +116,10 @@ export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> ex
 
   /** Ends those of these sessions that can never be used again, and drops those kept long enough (R52). */
   async prune(ids: readonly string[], now: number): Promise<number> {
-    const due: Criteria = { id: In(ids), pruneAt: LessThanOrEqual(new Date(now)) };
-    if (this.keep === false) return this.table.delete(due);
-    const expired = await this.endWhere(due, 'expired', now);
-    return expired + (await this.table.delete({ ...due, revokedAt: Not(IsNull()) }));
+    const these: Criteria = { id: In(ids) };
+    if (this.keep === false) return this.table.delete(these, prunable(now));
+    const expired = await this.endWhere(these, 'expired', now, prunable(now));
+    return expired + (await this.table.delete({ ...these, revokedAt: Not(IsNull()) }, prunable(now)));
   }
 
   /** Forgets what the grace period of these sessions' last rotation was derived from. */
@@ -147,18 +154,21 @@ export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> ex
   }
 
   /** Ids of rows that are due for pruning, longest due first. */
-  prunableIds(now: number, batch: number, userId?: UserId): Promise<string[]> {
+  prunableIds(now: number, limit: number, userId?: UserId): Promise<string[]> {
     return this.table.read((rows) => {
       if (userId !== undefined) rows.where(this.table.ownedBy(userId));
-      return this.idsOf(rows.andWhere('token.pruneAt <= :now', { now }).orderBy('token.pruneAt').limit(batch));
+      return this.idsOf(rows.andWhere(prunable(now)).orderBy('token.pruneAt').limit(limit));
     });
   }
 
-  /** Ids, in their order after `afterId`, of rows whose last rotation is that old and still has its salt. */
-  saltedIds(rotatedUntil: Date, afterId: string, batch: number): Promise<string[]> {
-    const salted = 'token.id > :afterId AND token.rotationSalt IS NOT NULL AND token.rotatedAt <= :until';
+  /**
+   * Ids of rows whose last rotation is that old and still has its salt. Written and ordered so that every database reads
+   * the index on the salt, and so no row without one, however much the table has changed since it was analysed.
+   */
+  saltedIds(rotatedUntil: Date, limit: number): Promise<string[]> {
+    const salted = "token.rotationSalt > '' AND token.rotatedAt <= :until";
     return this.table.read((rows) =>
-      this.idsOf(rows.where(salted, { afterId, until: rotatedUntil.getTime() }).orderBy('token.id').limit(batch)),
+      this.idsOf(rows.where(salted, { until: rotatedUntil.getTime() }).orderBy('token.rotationSalt').limit(limit)),
     );
   }
 
@@ -177,14 +187,15 @@ export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> ex
     return found.map(({ id }) => id);
   }
 
-  private endWhere(criteria: Criteria, reason: RevokedReason, now: number): Promise<number> {
+  private endWhere(criteria: Criteria, reason: RevokedReason, now: number, also?: Brackets): Promise<number> {
     const live: Criteria = { ...criteria, revokedAt: IsNull() };
-    if (this.keep === false) return this.table.delete(live);
-    return this.table.update(live, {
+    if (this.keep === false) return this.table.delete(live, also);
+    const changes = {
       revokedAt: new Date(now),
       revokedReason: reason,
       rotationSalt: null,
       pruneAt: this.keep === true ? null : new Date(now + this.keep),
-    });
+    };
+    return this.table.update(live, changes, also);
   }
 }

@@ -112,9 +112,14 @@ describe('deadlines', () => {
   });
 
   it('say when a row is of no use any more: with its refresh token, else with its access token, else never', () => {
-    expect(pruneAtOf({ refreshUntil: at(2), expiresAt: at(1) })).toEqual(at(2));
-    expect(pruneAtOf({ refreshUntil: null, expiresAt: at(1) })).toEqual(at(1));
+    expect(pruneAtOf({ refreshUntil: at(2 * HOUR), expiresAt: at(HOUR) })).toEqual(at(2 * HOUR));
+    expect(pruneAtOf({ refreshUntil: null, expiresAt: at(HOUR) })).toEqual(at(HOUR));
     expect(pruneAtOf({ refreshUntil: null, expiresAt: null })).toBeNull();
+  });
+
+  it('say it by the hour, never too early, so that most slides change no index', () => {
+    expect(pruneAtOf({ refreshUntil: at(2 * HOUR + 1), expiresAt: null })).toEqual(at(3 * HOUR));
+    expect(pruneAtOf({ refreshUntil: at(3 * HOUR - 1), expiresAt: null })).toEqual(at(3 * HOUR));
   });
 
   it('give back the lifetimes they were made of', () => {

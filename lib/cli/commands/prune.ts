@@ -1,5 +1,5 @@
-import { LessThanOrEqual } from 'typeorm';
 import { runStatement } from '../../tokens/database-errors.js';
+import { prunable } from '../../tokens/last-deadline.js';
 import { count, print } from '../output.js';
 import { withProgress } from '../progress.js';
 import { type AppFlags, type SessionStore, withSessionStore } from '../session-store.js';
@@ -7,7 +7,7 @@ import { type AppFlags, type SessionStore, withSessionStore } from '../session-s
 /** `authentify prune`: the prune job, once, as safe beside others as in the app. */
 export async function prune(flags: AppFlags): Promise<void> {
   await withSessionStore(flags, async (store) => {
-    const now = new Date();
+    const now = Date.now();
     const left = (): Promise<number> => dueOf(store, now);
     const started = performance.now();
     const pruned = await withProgress({ total: await left(), left }, () => store.tokens.revokeExpiredTokens());
@@ -16,6 +16,6 @@ export async function prune(flags: AppFlags): Promise<void> {
   });
 }
 
-export function dueOf({ dataSource, rows }: Pick<SessionStore, 'dataSource' | 'rows'>, now: Date): Promise<number> {
-  return runStatement(dataSource, () => rows.countBy({ pruneAt: LessThanOrEqual(now) }));
+export function dueOf({ dataSource, rows }: Pick<SessionStore, 'dataSource' | 'rows'>, now: number): Promise<number> {
+  return runStatement(dataSource, () => rows.createQueryBuilder('token').where(prunable(now)).getCount());
 }

@@ -39,6 +39,7 @@ const EXPLAINERS: Record<string, Explainer> = {
 const LOOK_UPS: Record<string, string> = {
   access_token_hash: "token.accessTokenHash IN ('0', '1')",
   refresh_family_hash: "token.refreshFamilyHash IN ('0', '1')",
+  rotation_salt: "token.rotationSalt > ''",
   prune_at: 'token.pruneAt <= 0',
 };
 

@@ -36,6 +36,8 @@ function missingIndexes(table: Table, { indices }: EntityMetadata): Finding[] {
   const found = [...table.indices, ...table.uniques.map(({ columnNames }) => ({ columnNames, isUnique: true }))];
   return indices.flatMap(({ columns, isUnique }) => {
     const names = columns.map(({ databaseName }) => databaseName);
+    // A column that is missing is told of already.
+    if (!names.every((name) => table.findColumnByName(name))) return [];
     if (found.some((index) => isSame(index.columnNames, names) && index.isUnique === isUnique)) return [];
     return [{ subject: names.join(), problem: `lacks its ${isUnique ? 'unique ' : ''}index`, remedy: MIGRATE }];
   });
@@ -65,7 +67,7 @@ async function idleIndexes(queryRunner: QueryRunner, store: SessionStore): Promi
 }
 
 async function overdue(store: SessionStore): Promise<Finding[]> {
-  const due = await dueOf(store, new Date(Date.now() - DAY_MS));
+  const due = await dueOf(store, Date.now() - DAY_MS);
   if (due === 0) return [];
   return [
     {

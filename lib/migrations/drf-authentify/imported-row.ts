@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import type { Milliseconds } from '../../options/duration.js';
+import { isPast } from '../../tokens/entities/abstract-auth-token.js';
 import { toAsciiJson } from '../../tokens/entities/context.transformer.js';
 import { deadlinesFrom, type Lifetimes, pruneAtOf } from '../../tokens/lifetimes.js';
 import type { SourceRow } from './source-rows.js';
@@ -22,8 +23,7 @@ export function importedRow(source: SourceRow, now: number, sessionMaxTtl: Milli
   const lastRefreshedAt = Number(source.lastRefreshedAt);
   const sessionEnd = sessionMaxTtl === null ? null : new Date(createdAt + sessionMaxTtl);
   const deadlines = deadlinesFrom(lastRefreshedAt, lifetimesOf(source, lastRefreshedAt), sessionEnd);
-  const pruneAt = pruneAtOf(deadlines)?.getTime() ?? null;
-  if (pruneAt !== null && pruneAt <= now) return null;
+  if (isPast(deadlines.refreshUntil ?? deadlines.expiresAt, now)) return null;
 
   const refreshTokenHash = deadlines.refreshUntil === null ? null : source.refreshTokenHash;
   return {
@@ -38,7 +38,7 @@ export function importedRow(source: SourceRow, now: number, sessionMaxTtl: Milli
     access_token_hash: source.accessTokenHash,
     refresh_token_hash: refreshTokenHash,
     refresh_family_hash: refreshTokenHash,
-    prune_at: pruneAt,
+    prune_at: pruneAtOf(deadlines)?.getTime() ?? null,
     user_id: source.userId,
   };
 }

@@ -130,7 +130,8 @@ export abstract class AbstractAuthToken<TUser = unknown, TContext extends object
   @Column({ name: 'previous_refresh_token_hash', ...DIGEST })
   previousRefreshTokenHash?: string | null;
 
-  /** @internal */
+  /** @internal Indexed, so that the prune job finds the few rows that have one. */
+  @Index()
   @Column({ name: 'rotation_salt', type: 'varchar', length: 64, nullable: true, select: false })
   rotationSalt?: string | null;
 
