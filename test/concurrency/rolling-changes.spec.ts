@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { Controller, Get, UseInterceptors } from '@nestjs/common';
 import { AutoRefreshInterceptor, type IssuedTokens } from 'nestjs-authentify';
+import * as fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { bearer, send } from '../requests/client.js';
 import { cookiesOf, sessionClient, tokensInCookies } from '../session-routes/client.js';
 import { type Setup, startApp, type TestApp } from '../support/app.js';
-import { DEPLOYMENTS } from '../support/deployments.js';
+import { DEPLOYMENTS, mixedFleet } from '../support/deployments.js';
 import type { User } from '../support/users.js';
 import { at, eventsOf, HOUR, MINUTE, NOW, pairOf, SECOND, tally, times } from './outcomes.js';
 
@@ -220,6 +221,61 @@ describe.each(Object.entries(DEPLOYMENTS))('a move %s', (_, deployment) => {
     expect(await nodes[0]!.statements.during(() => isLive(nodes[2]!, first))).toHaveLength(1);
     const rotation = () => nodes[2]!.tokens.refreshToken(first.refreshToken!);
     expect(await nodes[0]!.statements.during(rotation)).toHaveLength(2);
+  });
+});
+
+/** What a session's client, or a thief, does next, and on which node. */
+const ACTS = fc.array(
+  fc.record({
+    node: fc.nat(7),
+    act: fc.constantFrom('refresh', 'refresh', 'retry', 'use', 'use an old one', 'wait', 'replay an older one'),
+  }),
+  { minLength: 5, maxLength: 12 },
+);
+
+describe('nodes that each write another form and accept all', () => {
+  let nodes: TestApp[];
+  let user: User;
+  beforeAll(async () => {
+    nodes = await start(mixedFleet());
+    user = await nodes[0]!.createUser();
+  });
+  afterAll(() => stop(nodes));
+
+  it('R79, R31, R32: answer as one node would, whatever comes to which of them', async () => {
+    expect(nodes).toHaveLength(8);
+    await fc.assert(
+      fc.asyncProperty(fc.nat(7), ACTS, async (first, acts) => {
+        let now = NOW;
+        at(now);
+        let rotatedAt = Number.NEGATIVE_INFINITY;
+        const pairs = [await nodes[first]!.tokens.generateHeaderToken(user)];
+        const [id, current] = [pairs[0]!.token.id, () => pairs.at(-1)!];
+        for (const { node, act } of acts) {
+          const { tokens } = nodes[node]!;
+          const previous = pairs.at(-2);
+          if (act === 'wait') at((now += 30 * SECOND));
+          if (act === 'use') expect((await tokens.verifyToken(current().accessToken))?.id).toBe(id);
+          if (act === 'use an old one' && previous) expect(await tokens.verifyToken(previous.accessToken)).toBeNull();
+          if (act === 'refresh') {
+            const next = await tokens.refreshToken(current().refreshToken!);
+            expect(next?.token.id).toBe(id);
+            pairs.push(next!);
+            rotatedAt = now;
+          }
+          const isRetry = act === 'retry' && previous && now - rotatedAt < 30 * SECOND;
+          if (isRetry) expect(pairOf(await tokens.refreshToken(previous.refreshToken!))).toBe(pairOf(current()));
+          const stolen =
+            act === 'replay an older one' ? pairs.at(-3) : act === 'retry' && !isRetry ? previous : undefined;
+          if (!stolen) continue;
+          expect(await tokens.refreshToken(stolen.refreshToken!)).toBeNull();
+          for (const each of nodes) expect(await each.tokens.verifyToken(current().accessToken)).toBeNull();
+          return;
+        }
+        for (const each of nodes) expect((await each.tokens.verifyToken(current().accessToken))?.id).toBe(id);
+      }),
+      { numRuns: 40 },
+    );
   });
 });
 

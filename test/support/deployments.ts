@@ -22,7 +22,15 @@ function deploymentOf(from: Form, to: Form): Deployment {
   return [optionsOf(before), optionsOf(before, after), optionsOf(after, before), optionsOf(after)];
 }
 
-/** The options that write the first of these forms and accept the other. */
+/** One node for each form that there is, which writes that one and accepts all others. */
+export function mixedFleet(): Options[] {
+  const forms = [null, KEY].flatMap((key) =>
+    (['sha256', 'sha384'] as const).flatMap((algorithm) => ['af', 'a9'].map((prefix) => ({ key, algorithm, prefix }))),
+  );
+  return forms.map((form) => optionsOf(form, ...forms));
+}
+
+/** The options that write the first of these forms and accept the others. */
 function optionsOf(...forms: Required<Form>[]): Options {
   const each = <T>(values: T[]): T[] => [...new Set(values)];
   const keys = each(forms.map(({ key }) => key));
