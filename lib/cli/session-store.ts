@@ -6,7 +6,7 @@ import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import { AuthentifyModule } from '../authentify.module.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { AbstractAuthToken } from '../tokens/entities/abstract-auth-token.js';
-import { TokenRepository } from '../tokens/token.repository.js';
+import { TokenTable } from '../tokens/token-table.js';
 import { TokenService } from '../tokens/token.service.js';
 import { loadDataSource, loadOptions } from './app-files.js';
 import { ConnectionError, UsageError } from './failure.js';
@@ -25,7 +25,7 @@ export interface SessionStore {
   dataSource: DataSource;
   options: ResolvedOptions;
   tokens: TokenService;
-  repository: TokenRepository;
+  table: TokenTable;
   rows: Repository<AbstractAuthToken>;
 }
 
@@ -41,7 +41,7 @@ export async function withSessionStore<T>(flags: AppFlags, work: (store: Session
       dataSource,
       options: app.get<ResolvedOptions>(AUTHENTIFY_OPTIONS),
       tokens: app.get<TokenService>(TokenService),
-      repository: app.get<TokenRepository>(TokenRepository),
+      table: app.get<TokenTable>(TokenTable),
       rows: dataSource.getRepository(tokenEntity),
     });
   } finally {

@@ -76,7 +76,8 @@ function authTokensTable(name: string, userTable: string, userKey: TableColumn):
       { columnNames: ['refresh_family_hash'], isUnique: true },
       { columnNames: ['rotation_salt'] },
       { columnNames: ['prune_at'] },
-      { columnNames: ['user_id', 'id'] },
+      { columnNames: ['created_at'] },
+      { columnNames: ['user_id', 'created_at'] },
     ],
     foreignKeys: [
       {

@@ -25,7 +25,6 @@ import { TokenPairFactory } from './token-pair.js';
 import { TokenRepository } from './token.repository.js';
 import { TokenTable } from './token-table.js';
 import { TRANSACTION_OPTIONS, type TransactionOptions } from './transaction.js';
-import { timeOf } from './uuid.js';
 
 /** What a login may decide about its session. */
 export interface IssueTokenOptions<TContext extends object = JsonObject> extends LifetimeOverrides, TransactionOptions {
@@ -73,8 +72,9 @@ export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
     const context = toContext(given.context, this.options.contextMaxBytes);
 
     await assertOwner(this.table, userId);
-    const id = await this.nextId(userId, now);
-    const issued = await this.open({ id, authType, userId, context, now, lifetimes });
+    const createdAt = await this.nextTime(userId, now);
+    const id = uuidv7({ msecs: createdAt });
+    const issued = await this.open({ id, authType, userId, context, createdAt, now, lifetimes });
     if (typeof user === 'object') issued.token.user = user;
 
     const ended = await this.enforceLimit(userId, id, now);
@@ -92,10 +92,10 @@ export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
     return lifetimes;
   }
 
-  /** With a limit, ids order logins even between nodes whose clocks differ: a later login has the higher id (R46). */
-  private async nextId(userId: UserId, now: number): Promise<string> {
-    const newest = this.limit === null ? null : await this.tokens.newestId(userId);
-    return uuidv7({ msecs: newest === null ? now : Math.max(now, timeOf(newest) + 1) });
+  /** With a limit, a later login has the later time even between nodes whose clocks differ (R46). */
+  private async nextTime(userId: UserId, now: number): Promise<number> {
+    const newest = this.limit === null ? null : await this.tokens.newestCreatedAt(userId);
+    return newest === null ? now : Math.max(now, newest + 1);
   }
 
   private async open(login: Login): Promise<IssuedTokens<TToken>> {
@@ -111,7 +111,10 @@ export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
     }
   }
 
-  private rowOf({ id, authType, context, now, lifetimes }: Login, pair: ReturnType<TokenPairFactory['fresh']>) {
+  private rowOf(
+    { id, authType, context, createdAt, now, lifetimes }: Login,
+    pair: ReturnType<TokenPairFactory['fresh']>,
+  ) {
     const { sessionMaxTtl } = this.options;
     const sessionExpiresAt = sessionMaxTtl === null ? null : new Date(now + sessionMaxTtl);
     const deadlines = deadlinesFrom(now, lifetimes, sessionExpiresAt);
@@ -119,7 +122,7 @@ export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
       id,
       authType,
       context,
-      createdAt: new Date(now),
+      createdAt: new Date(createdAt),
       ...deadlines,
       sessionExpiresAt,
       rotatedAt: null,
@@ -170,6 +173,8 @@ interface Login {
   id: string;
   userId: UserId;
   now: number;
+  /** What orders it among the user's logins: `now`, or later. */
+  createdAt: number;
   authType: AuthType;
   context: JsonObject;
   lifetimes: Lifetimes;

@@ -15,6 +15,7 @@ import type { Milliseconds } from '../options/duration.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AbstractAuthToken, AnyAuthToken, RevokedReason, UserId } from './entities/abstract-auth-token.js';
 import { LIVE, prunable } from './last-deadline.js';
+import { newestFirst, olderThan, positionOf } from './login-order.js';
 import type { NewSession, Page, PresentedToken, RotatedColumns, SlidColumns } from './session-columns.js';
 import { withPresentUser } from './present-users.js';
 import { TokenQueries } from './token-queries.js';
@@ -128,27 +129,32 @@ export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> ex
     return this.table.update(stale, { rotationSalt: null });
   }
 
-  /** The highest id among a user's rows, ended or not. */
-  newestId(userId: UserId): Promise<string | null> {
+  /** When the newest of a user's sessions was opened, ended or not, in epoch milliseconds; `null` where there is none. */
+  newestCreatedAt(userId: UserId): Promise<number | null> {
     return this.table.read(async (rows) => {
-      const [newest] = await this.idsOf(rows.where(this.table.ownedBy(userId)).orderBy('token.id', 'DESC').limit(1));
-      return newest ?? null;
+      const own = rows.where(this.table.ownedBy(userId)).select('token.createdAt', 'createdAt');
+      const newest = await own.orderBy('token.createdAt', 'DESC').limit(1).getRawOne<{ createdAt: string | number }>();
+      return newest ? Number(newest.createdAt) : null;
     });
   }
 
   /** Ids of a user's live sessions beyond the newest `limit`, at most `batch` of them. */
   surplusIds(userId: UserId, now: number, limit: number, batch: number): Promise<string[]> {
     return this.table.read((rows) =>
-      this.idsOf(this.liveOf(rows, userId, now).orderBy('token.id', 'DESC').offset(limit).limit(batch)),
+      this.idsOf(
+        newestFirst(this.liveOf(rows, userId, now))
+          .offset(limit)
+          .limit(batch),
+      ),
     );
   }
 
   /** A user's live sessions, newest first; of a page at most so many, older than that one. */
-  live(userId: UserId, now: number, { limit, before }: Page = {}): Promise<TToken[]> {
+  async live(userId: UserId, now: number, { limit, before }: Page = {}): Promise<TToken[]> {
+    const end = before === undefined ? null : await positionOf(this.table, before);
     return this.table.read(async (rows) => {
       const live = withPresentUser(this.liveOf(rows, userId, now), this.table.userMetadata);
-      if (before !== undefined) live.andWhere('token.id < :before', { before });
-      const found = await live.orderBy('token.id', 'DESC').limit(limit).getMany();
+      const found = await newestFirst(olderThan(live, end)).limit(limit).getMany();
       return found.map((row) => this.table.detach(row).token);
     });
   }

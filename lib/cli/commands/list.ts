@@ -1,6 +1,5 @@
-import type { SelectQueryBuilder } from 'typeorm';
-import { runStatement } from '../../tokens/database-errors.js';
 import type { AbstractAuthToken } from '../../tokens/entities/abstract-auth-token.js';
+import { newestFirst, olderThan, positionOf } from '../../tokens/login-order.js';
 import { canonicalUuid } from '../../tokens/uuid.js';
 import { UsageError } from '../failure.js';
 import { keyInJson } from '../../tokens/json.js';
@@ -21,18 +20,20 @@ const HEADINGS = ['ID', 'USER', 'TYPE', 'STATE', 'CREATED', 'LAST REFRESHED', 'E
 export async function list(flags: ListFlags): Promise<void> {
   await withSessionStore(flags, async (store) => {
     const now = Date.now();
-    const page = pageOf(store, flags, now);
-    const sessions = await runStatement(store.dataSource, () => page.getMany());
+    const sessions = await pageOf(store, flags, now);
     const shown = sessions.map((token) => viewOf(token, now));
     print({ json: shown, text: columns([HEADINGS, ...shown.map(lineOf)]) }, flags);
   });
 }
 
-function pageOf(store: SessionStore, flags: ListFlags, now: number): SelectQueryBuilder<AbstractAuthToken> {
-  const page = flags.user === undefined ? store.rows.createQueryBuilder('token') : store.repository.forUser(flags.user);
-  if (flags.state) page.andWhere(CONDITIONS[flags.state], { now });
-  if (flags.after !== undefined) page.andWhere('token.id < :after', { after: sessionId(flags.after) });
-  return page.addSelect('token.pruneAt').orderBy('token.id', 'DESC').limit(flags.limit);
+async function pageOf({ table }: SessionStore, flags: ListFlags, now: number): Promise<AbstractAuthToken[]> {
+  const userId = flags.user === undefined ? undefined : table.ownerKey(flags.user);
+  const end = flags.after === undefined ? null : await positionOf(table, sessionId(flags.after));
+  return table.read((page) => {
+    if (userId !== undefined) page.where(table.ownedBy(userId));
+    if (flags.state) page.andWhere(CONDITIONS[flags.state], { now });
+    return newestFirst(olderThan(page, end)).addSelect('token.pruneAt').limit(flags.limit).getMany();
+  });
 }
 
 function sessionId(text: string): string {

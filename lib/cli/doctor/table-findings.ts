@@ -11,7 +11,7 @@ const MIGRATE = 'write and run a migration (typeorm migration:generate)';
 export async function tableFindings(store: SessionStore): Promise<Finding[]> {
   const { dataSource, rows } = store;
   const { metadata } = rows;
-  const queryRunner = dataSource.createQueryRunner();
+  const queryRunner = dataSource.createQueryRunner('master');
   try {
     const table = await queryRunner.getTable(metadata.tablePath);
     if (!table) return [{ subject: metadata.tableName, problem: 'is no table of this database', remedy: MIGRATE }];
@@ -66,12 +66,12 @@ async function idleIndexes(queryRunner: QueryRunner, store: SessionStore): Promi
   }));
 }
 
-async function overdue(store: SessionStore): Promise<Finding[]> {
-  const due = await dueOf(store, Date.now() - DAY_MS);
+async function overdue({ table, rows }: SessionStore): Promise<Finding[]> {
+  const due = await dueOf(table, Date.now() - DAY_MS);
   if (due === 0) return [];
   return [
     {
-      subject: store.rows.metadata.tableName,
+      subject: rows.metadata.tableName,
       problem: `holds ${due} sessions that could have been pruned a day ago`,
       remedy: 'set pruneSchedule, or run authentify prune every hour',
       source: 'ASVS 14.2.7',

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import type { AbstractAuthToken, AnyAuthToken, UserId } from '../entities/abstract-auth-token.js';
+import { newestFirst, notOlderThan, olderThan, type Position, positionOf } from '../login-order.js';
 import { joinUser } from '../present-users.js';
 import { TokenTable } from '../token-table.js';
 import { type SessionState, STATE_CONDITIONS } from './session-state.js';
@@ -34,10 +35,8 @@ export interface SessionPage<TToken extends AnyAuthToken> {
 
 /** How many rows one page looks at: what bounds its time, however rare what it looks for is. */
 const WINDOW = 5_000;
-/** How far the clocks of nodes may differ: a login's id carries at least its time of creation (R46). */
-const CLOCK_SKEW = 3_600_000;
 
-/** Everybody's sessions, page by page in the order of their ids, which is that of their logins (RFC 9562 §5.7). */
+/** Everybody's sessions, page by page in the order of their logins. */
 @Injectable()
 export class TokenDirectory<TToken extends AnyAuthToken = AbstractAuthToken> {
   constructor(private readonly table: TokenTable<TToken>) {}
@@ -56,82 +55,71 @@ export class TokenDirectory<TToken extends AnyAuthToken = AbstractAuthToken> {
    */
   async page(request: PageRequest): Promise<SessionPage<TToken>> {
     const conditions = conditionsOf(request);
-    const floor = conditions.length > 0 ? await this.windowEnd(request) : null;
+    const end = request.after === undefined ? null : await positionOf(this.table, request.after);
+    const floor = conditions.length > 0 ? await this.windowEnd(request, end) : null;
     const rows = await this.table.read((select) => {
-      this.within(joinUser(select, this.table.userMetadata), request, floor);
+      this.within(joinUser(select, this.table.userMetadata), request, { end, floor });
       if (floor !== null) {
-        select.innerJoin((rows) => this.window(rows, request, floor), 'looked_at', 'looked_at.id = token.id');
+        select.innerJoin((rows) => this.window(rows, request, { end, floor }), 'looked_at', 'looked_at.id = token.id');
       }
       for (const condition of conditions) select.andWhere(condition, parametersOf(request));
-      return select
-        .orderBy('token.id', 'DESC')
+      return newestFirst(select)
         .limit(request.limit + 1)
         .getMany();
     });
     const sessions = rows.slice(0, request.limit).map((row) => this.table.detach(row).token);
-    return { sessions, next: rows.length > request.limit ? (sessions.at(-1)?.id ?? null) : floor };
+    return { sessions, next: rows.length > request.limit ? (sessions.at(-1)?.id ?? null) : (floor?.id ?? null) };
   }
 
-  /** The id of the last row this page looks at; `null` where that is the table's last. */
-  private windowEnd(request: PageRequest): Promise<string | null> {
+  /** Where the last row is that this page looks at; `null` where that is the table's last. */
+  private windowEnd(request: PageRequest, end: Position | null): Promise<Position | null> {
     return this.table.read(async (rows) => {
-      const [last] = await this.within(rows, request)
+      const last = await newestFirst(this.within(rows, request, { end, floor: null }))
         .select('token.id', 'id')
-        .orderBy('token.id', 'DESC')
+        .addSelect('token.createdAt', 'createdAt')
         .offset(WINDOW - 1)
         .limit(1)
-        .getRawMany<{ id: string }>();
-      return last?.id ?? null;
+        .getRawOne<{ id: string; createdAt: string | number }>();
+      return last ? { id: last.id, createdAt: Number(last.createdAt) } : null;
     });
   }
 
   /**
    * The ids of the rows this page looks at. The limit tells a planner how few they are: it multiplies the shares of an
-   * owner and of a stretch of ids as though the one had nothing to do with the other, and would read the whole table.
+   * owner and of a stretch of time as though the one had nothing to do with the other, and would read the whole table.
    */
-  private window(rows: SelectQueryBuilder<ObjectLiteral>, request: PageRequest, floor: string): Rows {
+  private window(rows: SelectQueryBuilder<ObjectLiteral>, request: PageRequest, stretch: Stretch): Rows {
     const window = rows.select('token.id', 'id').from(this.table.rows.target, 'token') as Rows;
-    return this.within(window, request, floor).orderBy('token.id', 'ASC').limit(WINDOW);
+    return this.within(window, request, stretch)
+      .orderBy('token.createdAt', 'ASC')
+      .addOrderBy('token.id', 'ASC')
+      .limit(WINDOW);
   }
 
-  /** What indexes answer: ids, and so the time of creation, and owners. */
-  private within(
-    rows: Rows,
-    { after, userId, createdFrom, createdTo }: PageRequest,
-    floor: string | null = null,
-  ): Rows {
+  /** What indexes answer: the time of the login, and owners. */
+  private within(rows: Rows, { userId, createdFrom, createdTo }: PageRequest, { end, floor }: Stretch): Rows {
     if (userId !== undefined) rows.where(this.table.ownedBy(userId));
-    if (after !== undefined) rows.andWhere('token.id < :after', { after });
-    if (createdFrom) rows.andWhere('token.id >= :firstId', { firstId: lowestIdAt(createdFrom.getTime()) });
-    if (createdTo) rows.andWhere('token.id < :endId', { endId: lowestIdAt(createdTo.getTime() + CLOCK_SKEW) });
-    if (floor !== null) rows.andWhere('token.id >= :floor', { floor });
-    return rows;
+    if (createdFrom) rows.andWhere('token.createdAt >= :createdFrom', { createdFrom: createdFrom.getTime() });
+    if (createdTo) rows.andWhere('token.createdAt < :createdTo', { createdTo: createdTo.getTime() });
+    return notOlderThan(olderThan(rows, end), floor);
   }
 }
 
-function conditionsOf({ state, createdFrom, createdTo, expiresFrom, expiresTo }: SessionFilter): string[] {
+/** The part of the list that a page looks at, from its oldest session on and before what came earlier. */
+interface Stretch {
+  end: Position | null;
+  floor: Position | null;
+}
+
+function conditionsOf({ state, expiresFrom, expiresTo }: SessionFilter): string[] {
   const conditions = [
     state && STATE_CONDITIONS[state],
-    createdFrom && 'token.createdAt >= :createdFrom',
-    createdTo && 'token.createdAt < :createdTo',
     expiresFrom && 'token.expiresAt >= :expiresFrom',
     expiresTo && 'token.expiresAt < :expiresTo',
   ];
   return conditions.filter((condition) => condition !== undefined);
 }
 
-function parametersOf({ now, createdFrom, createdTo, expiresFrom, expiresTo }: PageRequest): object {
-  return {
-    now,
-    createdFrom: createdFrom?.getTime(),
-    createdTo: createdTo?.getTime(),
-    expiresFrom: expiresFrom?.getTime(),
-    expiresTo: expiresTo?.getTime(),
-  };
-}
-
-/** Sorts before every UUID v7 made from that millisecond on. */
-function lowestIdAt(time: number): string {
-  const hex = Math.max(0, time).toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
+function parametersOf({ now, expiresFrom, expiresTo }: PageRequest): object {
+  return { now, expiresFrom: expiresFrom?.getTime(), expiresTo: expiresTo?.getTime() };
 }

@@ -80,7 +80,8 @@ export abstract class AbstractAuthToken<TUser = unknown, TContext extends object
   @Column({ type: 'text', transformer: contextTransformer })
   context!: TContext;
 
-  /** When the user logged in. */
+  /** When the user logged in. Under a limit of sessions always later than the user's login before (R46). */
+  @Index()
   @Column({ name: 'created_at', ...INSTANT })
   createdAt!: Date;
 

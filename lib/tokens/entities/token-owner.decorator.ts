@@ -7,7 +7,7 @@ const OWNER = 'authentify:owner';
 
 /**
  * Declares whose session a token is: column `user_id` of the user key's own type (int, unsigned, uuid, bigint or
- * string), a foreign key with `ON DELETE CASCADE` (R51), an index with the id, and `userId` readable without loading the user.
+ * string), a foreign key with `ON DELETE CASCADE` (R51), an index with `createdAt`, and `userId` readable without loading the user.
  *
  * @example
  * ```ts
@@ -28,8 +28,8 @@ export function TokenOwner(user: () => Type<unknown>): PropertyDecorator {
     }
     ManyToOne(user, { nullable: false, onDelete: 'CASCADE', onUpdate: 'NO ACTION' })(prototype, property);
     JoinColumn({ name: 'user_id' })(prototype, property);
-    // With the id, so that a user's newest sessions are found without sorting; neither ever changes.
-    Index([property, 'id'])(prototype.constructor);
+    // With the time, so that a user's newest sessions are found without sorting; neither ever changes.
+    Index([property, 'createdAt'])(prototype.constructor);
     RelationId('user')(prototype, 'userId');
     Reflect.defineMetadata(OWNER, user, prototype.constructor);
   };
