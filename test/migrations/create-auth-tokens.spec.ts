@@ -3,7 +3,7 @@ import { authTokenEntity } from 'nestjs-authentify';
 import { createAuthTokens } from 'nestjs-authentify/migrations';
 import { DataSource, type MixedList, type QueryRunner, Table } from 'typeorm';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createDatabase, type TestDatabase } from '../support/database.js';
+import { createDatabase, DATABASE, type TestDatabase } from '../support/database.js';
 import { KEYS } from '../support/keyed-users.js';
 
 let database: TestDatabase;
@@ -52,6 +52,22 @@ describe.each(KEYS)('the shipped migration, for users with %s keys', (_, userEnt
     expect(await withRunner((queryRunner) => queryRunner.hasTable('users'))).toBe(true);
 
     await dataSource.runMigrations();
+    expect(await drift()).toEqual([]);
+  });
+});
+
+describe.runIf(DATABASE === 'postgres')('the shipped migration on PostgreSQL', () => {
+  it('leaves room in each page for another version of a row, which TypeORM does not mind', async () => {
+    const [, userEntity] = KEYS[0]!;
+    class CreateAuthTokens1767225600000 extends createAuthTokens({ userTable: 'users' }) {}
+    await connect([userEntity, authTokenEntity(() => userEntity)], [CreateAuthTokens1767225600000]);
+    const users = Table.create(dataSource.getMetadata(userEntity), dataSource.driver);
+    await withRunner((queryRunner) => queryRunner.createTable(users));
+    await dataSource.runMigrations();
+
+    const { tablePath } = dataSource.getMetadata(authTokenEntity(() => userEntity));
+    const stored = await dataSource.query('SELECT reloptions FROM pg_class WHERE oid = $1::regclass', [tablePath]);
+    expect(stored).toEqual([{ reloptions: ['fillfactor=95'] }]);
     expect(await drift()).toEqual([]);
   });
 });
