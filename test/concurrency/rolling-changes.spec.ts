@@ -335,6 +335,49 @@ describe('a move of the names of both cookies', () => {
   });
 });
 
+describe.each<[string, Setup['options'], Setup['options']]>([
+  ['shorter lifetimes', {}, { tokenTtl: '10m', refreshTokenTtl: '20m', autoRefreshInterval: '5m' }],
+  ['an absolute end', {}, { sessionMaxTtl: '5h' }],
+  ['a limit of sessions', {}, { maxSessionsPerUser: 1 }],
+  ['a longer grace period', {}, { refreshGracePeriod: '60s' }],
+  ['rows that are not kept', {}, { keepExpiredTokens: false }],
+  ['one scheme for another', { authHeaderPrefixes: ['Bearer'] }, { authHeaderPrefixes: ['Session', 'Bearer'] }],
+  ['a realm and unprepared statements', {}, { realm: 'new', preparedStatements: false }],
+])('nodes without and with %s', (_, before, after) => {
+  let nodes: [TestApp, TestApp];
+  beforeAll(async () => {
+    nodes = (await start([before, after])) as [TestApp, TestApp];
+  });
+  afterAll(() => stop(nodes));
+
+  it('R79: share a session, and leave it the lifetimes of its login', async () => {
+    at(NOW);
+    const user = await nodes[0].createUser();
+    for (const [index, opener] of nodes.entries()) {
+      const first = await opener.tokens.generateHeaderToken(user);
+      const lifetimes = ({ token }: IssuedTokens) =>
+        [token.expiresAt, token.refreshUntil].map((instant) => instant!.getTime() - token.lastRefreshedAt.getTime());
+      let current = first;
+      for (const [round, node] of [nodes[1 - index]!, opener, nodes[1 - index]!].entries()) {
+        at(NOW + round * 6 * MINUTE);
+        for (const each of nodes) {
+          const answer = await send(`${each.url}/used`, { headers: bearer(current.accessToken) });
+          expect(answer.status).toBe(200);
+        }
+        const next = await node.tokens.refreshToken(current.refreshToken!);
+        const sibling = nodes.find((each) => each !== node)!;
+        expect(pairOf(await sibling.tokens.refreshToken(current.refreshToken!))).toBe(pairOf(next));
+        expect(lifetimes(next!)).toEqual(lifetimes(first));
+        expect(next!.token.sessionExpiresAt).toEqual(first.token.sessionExpiresAt);
+        current = next!;
+      }
+      expect(await nodes[1 - index]!.tokens.revokeToken(current.token)).toBe(1);
+      expect(await opener.tokens.verifyToken(current.accessToken)).toBeNull();
+      at(NOW);
+    }
+  });
+});
+
 describe('nodes of the version before', () => {
   it('R79: go on working on a table to which a later version has added columns', async () => {
     const [t] = (await start([{}])) as [TestApp];
