@@ -30,6 +30,7 @@ import type { AbstractAuthToken, AnyAuthToken } from './tokens/entities/abstract
 import { describeToClassTransformer } from './tokens/class-transformer.js';
 import { PresentedTokens } from './tokens/presented-tokens.js';
 import { pruneJobProvider } from './tokens/prune-job.js';
+import { SchemaCheck } from './tokens/schema-check.js';
 import { SessionFinder } from './tokens/session-finder.js';
 import { TokenChecks } from './tokens/token-checks.js';
 import { TokenIssuer } from './tokens/token-issuer.js';
@@ -65,6 +66,7 @@ function notRegistered(): never {
     PresentedTokens,
     pruneJobProvider,
     ResponseHeaders,
+    SchemaCheck,
     SessionCredentials,
     SessionFinder,
     TokenChecks,

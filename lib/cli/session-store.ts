@@ -4,8 +4,10 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { type DataSource, type EntityMetadata, type Repository, TypeORMError } from 'typeorm';
 import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import { AuthentifyModule } from '../authentify.module.js';
+import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { AbstractAuthToken } from '../tokens/entities/abstract-auth-token.js';
+import { assertSchema, leaveUnchecked } from '../tokens/schema-check.js';
 import { TokenTable } from '../tokens/token-table.js';
 import { TokenService } from '../tokens/token.service.js';
 import { loadDataSource, loadOptions } from './app-files.js';
@@ -29,14 +31,24 @@ export interface SessionStore {
   rows: Repository<AbstractAuthToken>;
 }
 
-/** Opens the app's data source, does one thing, and closes it whatever becomes of that. */
-export async function withSessionStore<T>(flags: AppFlags, work: (store: SessionStore) => Promise<T>): Promise<T> {
+/**
+ * Opens the app's data source, does one thing, and closes it whatever becomes of that.
+ *
+ * @throws AuthentifyConfigurationError where tables or columns are missing, unless the command looks for that itself.
+ */
+export async function withSessionStore<T>(
+  flags: AppFlags,
+  work: (store: SessionStore) => Promise<T>,
+  { checkSchema = true }: { checkSchema?: boolean } = {},
+): Promise<T> {
   const options = await optionsOf(flags);
   const dataSource = await connect(await loadDataSource(flags.dataSource));
   let app: INestApplicationContext | undefined;
   try {
     const tokenEntity = tokenEntityOf(dataSource, flags.entity);
+    leaveUnchecked(dataSource);
     app = await startModule(dataSource, tokenEntity, options);
+    if (checkSchema) await assertSchema(dataSource, tokenEntity).catch(throwIfConfiguration);
     return await work({
       dataSource,
       options: app.get<ResolvedOptions>(AUTHENTIFY_OPTIONS),
@@ -88,6 +100,11 @@ function tokenEntityOf(dataSource: DataSource, name: string | undefined): Type<A
 
 function isTokenEntity({ target }: EntityMetadata): boolean {
   return typeof target === 'function' && target.prototype instanceof AbstractAuthToken;
+}
+
+/** Of a database that does not answer the command's own statement tells. */
+function throwIfConfiguration(error: unknown): void {
+  if (error instanceof AuthentifyConfigurationError) throw error;
 }
 
 function startModule(

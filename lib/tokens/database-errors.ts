@@ -13,6 +13,8 @@ const FIRST_PAUSE_MS = 25;
 
 /** MySQL and MariaDB waited `innodb_lock_wait_timeout` for a lock, 50 s by default. */
 const LOCK_WAIT_TIMEOUT = 'ER_LOCK_WAIT_TIMEOUT';
+const MIGRATE =
+  'Run the migration that makes it (typeorm migration:run); authentify doctor says what else does not fit.';
 /** Whoever waits for a transaction of his own waits in vain. */
 const HINT = 'If the caller itself holds that lock, in a transaction of its own, pass { manager } to the call.';
 
@@ -58,7 +60,8 @@ export async function runOnce<T>(source: ErrorSource, statement: () => Promise<T
 
 function translate(source: ErrorSource, error: unknown): Error {
   const [code, codes] = [codeOf(source, error), errorCodesOf(source)];
-  const cause = withoutDetails(error, code);
+  const hints = codes.missing.test(code) ? [`${nameIn(error)} is missing in the database`, MIGRATE] : [];
+  const cause = withoutDetails(error, code, hints);
   if (codes.duplicate.test(code)) return new DuplicateDigestError('duplicate digest', { cause });
   if (codes.missingOwner.test(code)) return new AuthentifyUserNotFoundError({ cause });
   if (codes.badValue.test(code))
@@ -72,14 +75,22 @@ function translate(source: ErrorSource, error: unknown): Error {
 }
 
 /** What may be told of a driver's error: its class and its codes. Its message may quote the row. */
-function withoutDetails(error: unknown, code: string): Error {
+function withoutDetails(error: unknown, code: string, hints: string[]): Error {
   const failure = code === '' ? 'The database driver failed' : `The database driver failed with ${code}`;
   const { code: own, errno, sqlState } = driverErrorOf(error);
-  const summary = new Error(own === LOCK_WAIT_TIMEOUT ? `${failure}. ${HINT}` : failure);
+  if (own === LOCK_WAIT_TIMEOUT) hints.push(HINT);
+  const summary = new Error([failure, ...hints].join('. '));
   summary.name = error instanceof Error ? error.name : 'Error';
   summary.stack = `${summary.name}: ${summary.message}`;
   const codes = Object.entries({ code: own ?? (code || undefined), errno, sqlState });
   return Object.assign(summary, Object.fromEntries(codes.filter(([, value]) => isCode(value))));
+}
+
+/** Of an error about a table or column that is missing: which one. Nothing else of the message is told. */
+function nameIn(error: unknown): string {
+  const message = String(driverErrorOf(error).message);
+  const [, quoted, bare] = /["'`]([\w.]+)["'`]|(?:: |column |named )([\w.]+)/.exec(message) ?? [];
+  return quoted ?? bare ?? 'A table or column';
 }
 
 function isCode(value: unknown): boolean {

@@ -15,6 +15,8 @@ export interface ErrorCodes {
   missingOwner: RegExp;
   /** The value does not fit the column; which column, few databases tell. */
   badValue: RegExp;
+  /** A table or a column is not there. */
+  missing: RegExp;
   /** The server, or its database, takes no writes: a standby, or a primary of before a failover. */
   readOnly: RegExp;
   /** The server ends this connection, or says that it is of no more use. */
@@ -31,6 +33,7 @@ const POSTGRES: ErrorCodes = {
   duplicate: /^23505$/,
   missingOwner: /^23503$/,
   badValue: /^22\w{3}$/,
+  missing: /^42(P01|703)$/,
   readOnly: /^25006$/,
   ended: /^(08\w{3}|57P0[1-5]|25P0[34])$/,
 };
@@ -41,6 +44,7 @@ const MYSQL: ErrorCodes = {
   duplicate: /^(1062|1586)$/,
   missingOwner: /^(1216|1452)$/,
   badValue: /^(1264|1265|1292|1366|1406)$/,
+  missing: /^(1054|1146)$/,
   readOnly: /^(1290|1792|1836)$/,
   // 1047 is a node of Galera that has lost the others.
   ended: /^(1047|1053|1152|1158|1159|1160|1161|1927|3169|4031)$/,
@@ -51,6 +55,7 @@ const SQLITE: ErrorCodes = {
   duplicate: /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)$/,
   missingOwner: /^SQLITE_CONSTRAINT_FOREIGNKEY$/,
   badValue: NONE,
+  missing: /^SQLITE_ERROR_MISSING$/,
   readOnly: /^SQLITE_READONLY(_\w+)?$/,
   ended: NONE,
 };
@@ -60,6 +65,7 @@ const MSSQL: ErrorCodes = {
   duplicate: /^(2601|2627)$/,
   missingOwner: /^547$/,
   badValue: /^(241|242|245|2628|8114|8115|8152)$/,
+  missing: /^(207|208)$/,
   readOnly: /^3906$/,
   ended: NONE,
 };
@@ -69,6 +75,7 @@ const ORACLE: ErrorCodes = {
   duplicate: /^ORA-00001$/,
   missingOwner: /^ORA-02291$/,
   badValue: /^ORA-(01438|01722|01858|01861|12899)$/,
+  missing: /^ORA-(00904|00942)$/,
   readOnly: /^ORA-(01456|16000)$/,
   ended: /^ORA-(00028|01012|01033|01089|03113|03114|03135)$/,
 };
@@ -78,6 +85,7 @@ const UNKNOWN: ErrorCodes = {
   duplicate: NONE,
   missingOwner: NONE,
   badValue: NONE,
+  missing: NONE,
   readOnly: NONE,
   ended: NONE,
 };
@@ -174,5 +182,7 @@ function codeOfWording(message: unknown): string | undefined {
   const says = (words: string): boolean => typeof message === 'string' && message.includes(words);
   if (says('UNIQUE constraint failed')) return 'SQLITE_CONSTRAINT_UNIQUE';
   if (says('FOREIGN KEY constraint failed')) return 'SQLITE_CONSTRAINT_FOREIGNKEY';
+  // SQLite itself has but SQLITE_ERROR for these.
+  if (says('no such table') || says('no such column') || says('has no column named')) return 'SQLITE_ERROR_MISSING';
   return says('database is locked') ? 'SQLITE_BUSY' : undefined;
 }

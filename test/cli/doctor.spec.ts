@@ -105,6 +105,9 @@ describe('authentify doctor', () => {
       expect(await subjects()).toEqual(['rotation_salt', 'prune_at', 'user_id']);
       await queryRunner.dropTable(name);
       expect(await subjects()).toEqual(['auth_tokens']);
+      // The other commands say the same, as a wrong set-up and not as an outage.
+      const { code, stderr } = await cli.run('list');
+      expect([code, stderr]).toEqual([2, expect.stringMatching(/auth_tokens is no table .*typeorm migration:run/)]);
     } finally {
       await queryRunner.release();
     }

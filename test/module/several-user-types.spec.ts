@@ -378,7 +378,10 @@ describe('registrations of one app', () => {
     const lines: string[] = [];
     const entities = [User, Staff, authTokenEntity(() => User), authTokenEntity(() => Staff, 'staff')];
     const builder = Test.createTestingModule({
-      imports: [TypeOrmModule.forRoot({ type: 'sqljs', entities, retryAttempts: 0 }), ...registrations()],
+      imports: [
+        TypeOrmModule.forRoot({ type: 'sqljs', entities, synchronize: true, retryAttempts: 0 }),
+        ...registrations(),
+      ],
     }).setLogger({ log: (line: string) => lines.push(line), warn() {}, error() {} });
     const app = await builder.compile();
     await app.init();

@@ -1,11 +1,12 @@
 import type { EntityMetadata, QueryRunner, Table } from 'typeorm';
+import { ownerOf } from '../../tokens/present-users.js';
+import { CHANGE_TABLE, schemaFaults } from '../../tokens/table-schema.js';
 import { dueOf } from '../commands/prune.js';
 import type { SessionStore } from '../session-store.js';
 import type { Finding } from './finding.js';
 import { unusedIndexes } from './index-use.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-const MIGRATE = 'write and run a migration (typeorm migration:generate)';
 
 /** Where the table is not what the entity describes, where its indexes are of no use, and what lies about in it. */
 export async function tableFindings(store: SessionStore): Promise<Finding[]> {
@@ -13,23 +14,15 @@ export async function tableFindings(store: SessionStore): Promise<Finding[]> {
   const { metadata } = rows;
   const queryRunner = dataSource.createQueryRunner('master');
   try {
+    const faults = await schemaFaults(queryRunner, metadata);
     const table = await queryRunner.getTable(metadata.tablePath);
-    if (!table) return [{ subject: metadata.tableName, problem: 'is no table of this database', remedy: MIGRATE }];
-    const missing = [...missingColumns(table, metadata), ...missingIndexes(table, metadata), ...missingOwner(table)];
+    if (!table) return faults;
+    const missing = [...faults, ...missingIndexes(table, metadata), ...missingOwner(table, metadata)];
     if (missing.length > 0) return missing;
     return [...(await idleIndexes(queryRunner, store)), ...(await overdue(store))];
   } finally {
     await queryRunner.release();
   }
-}
-
-function missingColumns(table: Table, { columns }: EntityMetadata): Finding[] {
-  const missing = columns.filter(({ databaseName }) => !table.findColumnByName(databaseName));
-  return missing.map(({ databaseName }) => ({
-    subject: databaseName,
-    problem: 'is a column the table lacks',
-    remedy: MIGRATE,
-  }));
 }
 
 function missingIndexes(table: Table, { indices }: EntityMetadata): Finding[] {
@@ -39,7 +32,7 @@ function missingIndexes(table: Table, { indices }: EntityMetadata): Finding[] {
     // A column that is missing is told of already.
     if (!names.every((name) => table.findColumnByName(name))) return [];
     if (found.some((index) => isSame(index.columnNames, names) && index.isUnique === isUnique)) return [];
-    return [{ subject: names.join(), problem: `lacks its ${isUnique ? 'unique ' : ''}index`, remedy: MIGRATE }];
+    return [{ subject: names.join(), problem: `lacks its ${isUnique ? 'unique ' : ''}index`, remedy: CHANGE_TABLE }];
   });
 }
 
@@ -49,12 +42,14 @@ function isSame(columns: readonly string[], others: readonly string[]): boolean 
 }
 
 /** Without it the sessions of a deleted user stay, and whoever gets that key next inherits them (R51). */
-function missingOwner({ foreignKeys }: Table): Finding[] {
-  const owner = foreignKeys.find(({ columnNames }) => columnNames.join() === 'user_id');
+function missingOwner({ foreignKeys }: Table, metadata: EntityMetadata): Finding[] {
+  const subject = ownerOf(metadata)
+    .relation.joinColumns.map(({ databaseName }) => databaseName)
+    .join();
+  const owner = foreignKeys.find(({ columnNames }) => columnNames.join() === subject);
   if (owner?.onDelete === 'CASCADE') return [];
-  return [
-    { subject: 'user_id', problem: 'is no foreign key with ON DELETE CASCADE', remedy: MIGRATE, source: 'ASVS 7.4.2' },
-  ];
+  const problem = 'is no foreign key with ON DELETE CASCADE';
+  return [{ subject, problem, remedy: CHANGE_TABLE, source: 'ASVS 7.4.2' }];
 }
 
 async function idleIndexes(queryRunner: QueryRunner, store: SessionStore): Promise<Finding[]> {

@@ -1,0 +1,79 @@
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type Type } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { from, lastValueFrom, timeout } from 'rxjs';
+import type { DataSource } from 'typeorm';
+import { AUTH_DATA_SOURCE, AUTH_TOKEN_ENTITY } from '../authentify.constants.js';
+import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
+import type { Milliseconds } from '../options/duration.js';
+import type { AnyAuthToken } from './entities/abstract-auth-token.js';
+import { codeOf } from './error-codes.js';
+import { describeFaults, readNothing, schemaFaults } from './table-schema.js';
+
+/** How long the boot waits for an answer. */
+const PATIENCE: Milliseconds = 10_000;
+
+const unchecked = new WeakSet<DataSource>();
+
+/** The tables of this data source are not looked at when an application starts with it: who asked does so itself. */
+export function leaveUnchecked(dataSource: DataSource): void {
+  unchecked.add(dataSource);
+}
+
+/**
+ * Looks at boot for tables and columns that are missing, after every module's `onModuleInit`, so that an app may migrate
+ * there. Without a table all would be 503 for ever, which looks like an outage.
+ */
+@Injectable()
+export class SchemaCheck implements OnApplicationBootstrap {
+  private readonly logger = new Logger('AuthentifyModule');
+
+  constructor(
+    @Inject(AUTH_DATA_SOURCE) private readonly dataSource: DataSource,
+    @Inject(AUTH_TOKEN_ENTITY) private readonly entity: Type<AnyAuthToken>,
+    private readonly host: HttpAdapterHost,
+  ) {}
+
+  /** @throws AuthentifyConfigurationError that names what is missing and what makes it. */
+  async onApplicationBootstrap(): Promise<void> {
+    const { dataSource, entity, host } = this;
+    if (unchecked.has(dataSource)) return;
+    try {
+      await lastValueFrom(from(assertSchema(dataSource, entity)).pipe(timeout(PATIENCE)));
+    } catch (error) {
+      // A program without HTTP may be the very one that migrates.
+      const mayMigrate = !host.httpAdapter && dataSource.migrations.length > 0;
+      if (error instanceof AuthentifyConfigurationError && !mayMigrate) throw error;
+      this.logger.error(
+        error instanceof AuthentifyConfigurationError
+          ? error.message
+          : `Whether the tables fit could not be asked when the app started${told(codeOf(dataSource, error))}`,
+      );
+    }
+  }
+}
+
+/**
+ * Asks first for what is cheap: only where that fails, what the tables are like.
+ *
+ * @throws AuthentifyConfigurationError that names what is missing; the driver's error where nothing is.
+ */
+export async function assertSchema(dataSource: DataSource, entity: Type<AnyAuthToken>): Promise<void> {
+  const metadata = dataSource.getMetadata(entity);
+  const queryRunner = dataSource.createQueryRunner('master');
+  try {
+    await readNothing(queryRunner, metadata);
+  } catch (error) {
+    const faults = await schemaFaults(queryRunner, metadata);
+    if (faults.length === 0) throw error;
+    throw new AuthentifyConfigurationError(
+      'tokenEntity',
+      `(${entity.name}) does not fit the database: ${describeFaults(faults)}`,
+    );
+  } finally {
+    await queryRunner.release();
+  }
+}
+
+function told(code: string): string {
+  return code === '' ? '' : ` (${code})`;
+}
