@@ -10,7 +10,8 @@ export interface Connection {
   destroy?(): void;
 }
 interface Pool {
-  on?(event: string, listener: (connection: Connection) => void): unknown;
+  on?(event: 'connect' | 'connection' | 'acquire', listener: (connection: Connection) => void): unknown;
+  on?(event: 'release', listener: (first: unknown, second?: Connection) => void): unknown;
 }
 /** What is used of TypeORM's drivers, all of it public: their pools. */
 interface Pools {
@@ -19,15 +20,32 @@ interface Pools {
   pool?: Pool;
 }
 
+/** What is known of a connection, in the time of `performance.now()`. */
+interface Life {
+  madeAt: number;
+  takenAt: number;
+  /** When it was last given back, and so had answered. */
+  returnedAt: number;
+}
+
+/** Which connections of a data source are not trusted any more. */
+interface Doubts {
+  /** Those that have not answered since. */
+  unheardSince: number;
+  /** Those that were made before: they lead to a server that takes no writes any more. */
+  madeBefore: number;
+  /** Until then a server is believed that it takes no writes: its connections are kept. */
+  readOnlyUntil: number;
+}
+
 /** A connection that is younger says how the server is now; older ones may lead to one of before a failover. */
 const FRESH_MS = 500;
 
 const watched = new WeakSet<Pool>();
-const madeAt = new WeakMap<object, number>();
-/** Errors of connections that are older. */
+const lives = new WeakMap<Connection, Life>();
+const doubts = new WeakMap<ErrorSource, Doubts>();
+/** Errors by which connections came into doubt. */
 const outdated = new WeakSet<object>();
-/** Until when a server is believed that it takes no writes: its connections are kept. */
-const readOnlyUntil = new WeakMap<ErrorSource, number>();
 
 /**
  * Listens to the connections of a data source, from when its pool first hands them out: without a listener, one that
@@ -41,17 +59,22 @@ export function watchConnections({ driver, options: { type } }: DataSource): voi
 
 function watch(pool: Pool): void {
   watched.add(pool);
-  const made = (connection: Connection): void => {
-    madeAt.set(connection, performance.now());
+  const made = (connection: Connection, madeAt = performance.now()): Life => {
+    const life = { madeAt, takenAt: madeAt, returnedAt: madeAt };
+    lives.set(connection, life);
     connection.on('error', () => {});
+    return life;
   };
-  pool.on?.('connect', made);
-  pool.on?.('connection', made);
-  // Those that were made before.
-  pool.on?.('acquire', (connection) => {
-    if (madeAt.has(connection)) return;
-    made(connection);
-    madeAt.set(connection, -Infinity);
+  pool.on?.('connect', (connection: Connection) => made(connection));
+  pool.on?.('connection', (connection: Connection) => made(connection));
+  pool.on?.('acquire', (connection: Connection) => {
+    // Those that were made before are as old as can be.
+    (lives.get(connection) ?? made(connection, -Infinity)).takenAt = performance.now();
+  });
+  // `pg` tells of an error first.
+  pool.on?.('release', (first: unknown, second?: Connection) => {
+    const life = lives.get(second ?? (first as Connection));
+    if (life) life.returnedAt = performance.now();
   });
 }
 
@@ -74,22 +97,39 @@ export function faultOf(source: ErrorSource, error: unknown): Fault | undefined 
 }
 
 /**
- * Whether a connection must be dropped after this error. A server that really takes no writes is believed for a while,
- * so that it has not to bear a new connection for every write.
+ * Whether a connection must be dropped after this error, and which others are in doubt then: after silence those that
+ * have not answered since, after a refusal to write all that are as old. A server that really takes no writes is believed
+ * for a while, so that it has not to bear new connections for every write.
  */
 export function mustDrop(source: ErrorSource, connection: Connection, error: unknown): boolean {
+  const life = lives.get(connection);
   // What stands in for `pg` without a pool has one connection, which is the database.
-  const isOfPool = isPooled(source.options.type) && (madeAt.has(connection) || connection.destroy !== undefined);
-  const fault = isOfPool ? faultOf(source, error) : undefined;
+  if (!isPooled(source.options.type) || !(life || connection.destroy)) return false;
+  const fault = faultOf(source, error);
+  const known = doubts.get(source) ?? { unheardSince: -Infinity, madeBefore: -Infinity, readOnlyUntil: 0 };
+  doubts.set(source, known);
+  if (ownCodeOf(source, error) === undefined)
+    known.unheardSince = Math.max(known.unheardSince, life?.takenAt ?? -Infinity);
   if (fault !== 'read-only') return fault === 'lost';
+
   const now = performance.now();
-  if (now < (readOnlyUntil.get(source) ?? 0)) return false;
-  if (now - (madeAt.get(connection) ?? now) > FRESH_MS) outdated.add(Object(error) as object);
-  else readOnlyUntil.set(source, now + FRESH_MS);
+  if (now < known.readOnlyUntil) return false;
+  if (now - (life?.madeAt ?? now) > FRESH_MS) {
+    known.madeBefore = now;
+    outdated.add(Object(error) as object);
+  } else known.readOnlyUntil = now + FRESH_MS;
   return true;
 }
 
-/** Whether a statement was refused on an old connection, which is dropped now: another one may lead elsewhere. */
+/** Whether a connection that was just handed out must be dropped instead of used, for what others have shown. */
+export function isInDoubt(source: ErrorSource, connection: Connection): boolean {
+  const known = doubts.get(source);
+  if (!known) return false;
+  const life = lives.get(connection);
+  return life !== undefined && (life.returnedAt < known.unheardSince || life.madeAt < known.madeBefore);
+}
+
+/** Whether a statement was refused on an old connection, as are dropped now: a new one may lead elsewhere. */
 export function isOfOldConnection(error: unknown): boolean {
   return outdated.has(Object(error) as object);
 }
@@ -105,8 +145,7 @@ export async function onConnection<T>(
   dataSource: DataSource,
   work: (queryRunner: QueryRunner) => Promise<T>,
 ): Promise<T> {
-  watchConnections(dataSource);
-  const queryRunner = dataSource.createQueryRunner('master');
+  const queryRunner = await runnerOf(dataSource);
   try {
     return await work(queryRunner);
   } catch (error) {
@@ -117,6 +156,23 @@ export async function onConnection<T>(
     }
     throw error;
   } finally {
+    await queryRunner.release();
+  }
+}
+
+/** Holds a connection that is not in doubt. */
+async function runnerOf(dataSource: DataSource): Promise<QueryRunner> {
+  watchConnections(dataSource);
+  for (;;) {
+    const queryRunner = dataSource.createQueryRunner('master');
+    try {
+      const connection = (await queryRunner.connect()) as Connection;
+      if (!isPooled(dataSource.options.type) || !isInDoubt(dataSource, connection)) return queryRunner;
+      drop(connection);
+    } catch (error) {
+      await queryRunner.release();
+      throw error;
+    }
     await queryRunner.release();
   }
 }

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { ownCodeOf } from '../error-codes.js';
-import { type Connection, drop, mustDrop, watchConnections } from './connections.js';
+import { type Connection, drop, isInDoubt, mustDrop, watchConnections } from './connections.js';
 import { logged } from './query-log.js';
 import type { Row } from './row.js';
 import type { Send } from './statement.js';
@@ -19,7 +19,6 @@ interface MysqlQuery {
   sql: string;
   values: readonly unknown[];
   rowsAsArray: true;
-  timeout?: number;
 }
 type MysqlResult = Row[] | { affectedRows: number };
 type Callback<T> = (error: unknown, result: T) => void;
@@ -46,12 +45,13 @@ export function canExecute({ driver, options }: DataSource): boolean {
 export function sendExecute(dataSource: DataSource, sql: string): Send {
   const driver = dataSource.driver as unknown as MysqlDriver;
   const timeout = timeoutOf(dataSource);
+  const answerOf = (answer: Promise<MysqlResult>): Promise<MysqlResult> => (timeout ? within(timeout, answer) : answer);
   /** Connections that cannot prepare this statement. */
   const unprepared = new WeakSet<MysqlConnection>();
   let watched: unknown;
 
   const run = async (connection: MysqlConnection, values: readonly unknown[]): Promise<MysqlResult> => {
-    const query: MysqlQuery = { sql, values, rowsAsArray: true, timeout };
+    const query: MysqlQuery = { sql, values, rowsAsArray: true };
     if (!unprepared.has(connection)) {
       try {
         return await promised((done) => connection.execute(query, done));
@@ -71,9 +71,14 @@ export function sendExecute(dataSource: DataSource, sql: string): Send {
       watchConnections(dataSource);
       watched = pool;
     }
-    const connection = await promised<MysqlConnection>((done) => pool.getConnection(done));
+    const checkOut = (): Promise<MysqlConnection> => promised((done) => pool.getConnection(done));
+    let connection = await checkOut();
+    while (isInDoubt(dataSource, connection)) {
+      drop(connection);
+      connection = await checkOut();
+    }
     try {
-      const result = await logged(dataSource, sql, values(), (given) => run(connection, given));
+      const result = await logged(dataSource, sql, values(), (given) => answerOf(run(connection, given)));
       return Array.isArray(result) ? { rows: result, affected: 0 } : { rows: [], affected: result.affectedRows };
     } catch (error) {
       if (mustDrop(dataSource, connection, error)) drop(connection);
@@ -82,6 +87,20 @@ export function sendExecute(dataSource: DataSource, sql: string): Send {
       connection.release();
     }
   };
+}
+
+/** The driver's own timeout does not run while a statement is prepared. */
+async function within<T>(timeout: number, answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<never>((_, reject) => {
+    const error = Object.assign(new Error('Query inactivity timeout'), { code: 'PROTOCOL_SEQUENCE_TIMEOUT' });
+    timer = setTimeout(() => reject(error), timeout);
+  });
+  try {
+    return await Promise.race([answer, silence]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** As TypeORM has it for its own queries. */

@@ -2,7 +2,7 @@ import { hash, randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { ownCodeOf } from '../error-codes.js';
-import { type Connection, mustDrop, watchConnections } from './connections.js';
+import { type Connection, isInDoubt, mustDrop, watchConnections } from './connections.js';
 import { logged } from './query-log.js';
 import type { Row } from './row.js';
 import type { Send } from './statement.js';
@@ -58,7 +58,11 @@ export function sendNamed(dataSource: DataSource, sql: string): Send {
       watchConnections(dataSource);
       watched = master;
     }
-    const { connection, release } = await checkOut(master);
+    let { connection, release } = await checkOut(master);
+    while (isInDoubt(dataSource, connection)) {
+      release(true);
+      ({ connection, release } = await checkOut(master));
+    }
     let broken = false;
     const query = async (given: readonly unknown[]): Promise<PostgresResult> => {
       const { name, text, unnamed } = statement;

@@ -5,11 +5,7 @@ import type { Send, StatementResult } from './statement.js';
 
 /** Statements whose text TypeORM sends each time. */
 export function sendText(dataSource: DataSource, sql: string): Send {
-  return (values) =>
-    onConnection(dataSource, async (queryRunner) => {
-      await queryRunner.connect();
-      return sendOn(queryRunner, sql, values());
-    });
+  return (values) => onConnection(dataSource, (queryRunner) => sendOn(queryRunner, sql, values()));
 }
 
 /** Sends a statement on a connection that somebody holds. */
