@@ -210,7 +210,7 @@ function report(name, { survivors, reports, faults }) {
   console.log(`  processes alive: ${survivors} of ${NODES}`);
   console.log(
     `  answers: ${Object.entries(statuses)
-      .sort()
+      .toSorted(([one], [other]) => one.localeCompare(other))
       .map(([status, count]) => `${status}: ${count}`)
       .join(', ')}`,
   );

@@ -1,5 +1,6 @@
 // A server process in a storm, and its clients: node node.mjs <settings as JSON>, forked by ../storms.mjs.
 import 'reflect-metadata';
+import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Body, Controller, Get, HttpCode, Post, UnauthorizedException, UseGuards } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -63,12 +64,11 @@ app.get(AuthentifyEvents).subscribe(({ type }) => {
   if (type === 'reuse-detected') falseReuses += 1;
 });
 
-async function ask(method, path, body, headers = {}) {
+async function ask(path, { headers, ...request }) {
   const began = Date.now();
   const response = await fetch(url + path, {
-    method,
+    ...request,
     headers: { 'content-type': 'application/json', ...headers },
-    body: body && JSON.stringify(body),
   });
   const answer = await response.json();
   const name = `${path.slice(1)} ${response.status}`;
@@ -77,33 +77,33 @@ async function ask(method, path, body, headers = {}) {
   return response.ok ? answer : undefined;
 }
 
-let isOver = false;
+const storm = { isOver: false };
+const post = (path, body) => ask(path, { method: 'POST', body: JSON.stringify(body) });
 async function live(userId) {
   let pair;
   let mustRefresh = false;
-  for (let step = 1; !isOver; step += 1) {
-    if (!pair) pair = await ask('POST', '/login', { userId });
+  for (let step = 1; !storm.isOver; step += 1) {
+    if (!pair) pair = await post('/login', { userId });
     else if (mustRefresh || step % 5 === 0) {
-      const next = await ask('POST', '/refresh', pair);
+      const next = await post('/refresh', pair);
       // What came of a refresh that was not answered, only the refresh can tell.
       mustRefresh = !next;
       pair = next ?? pair;
-    } else await ask('GET', '/me', undefined, { authorization: `Bearer ${pair.accessToken}` });
+    } else await ask('/me', { headers: { authorization: `Bearer ${pair.accessToken}` } });
     await pause(THINKING_MS);
   }
   return pair;
 }
 
 const ready = Array.from({ length: CLIENTS }, (_, index) => live(index + 1));
-process.on('message', async (message) => {
-  if (message !== 'over') return;
-  isOver = true;
-  const pairs = await Promise.all(ready);
-  const counted = { ...statuses };
-  let lost = 0;
-  for (const pair of pairs) if (!pair || !(await ask('POST', '/refresh', pair))) lost += 1;
-  process.send({ statuses: counted, failures, falseReuses, lost });
-  process.disconnect();
-  await app.close();
-});
 process.send('ready');
+await once(process, 'message');
+
+storm.isOver = true;
+const pairs = await Promise.all(ready);
+const counted = { ...statuses };
+let lost = 0;
+for (const pair of pairs) if (!pair || !(await post('/refresh', pair))) lost += 1;
+process.send({ statuses: counted, failures, falseReuses, lost });
+process.disconnect();
+await app.close();

@@ -75,7 +75,9 @@ async function freePort() {
 
 export async function startPostgres() {
   const versions = existsSync('/usr/lib/postgresql') ? readdirSync('/usr/lib/postgresql') : [];
-  const bin = versions.length ? `/usr/lib/postgresql/${versions.sort().at(-1)}/bin/` : '';
+  const bin = versions.length
+    ? `/usr/lib/postgresql/${versions.toSorted((one, other) => Number(one) - Number(other)).at(-1)}/bin/`
+    : '';
   const [place, port] = [placeFor('postgres'), await freePort()];
   const data = join(place, 'data');
   execFileSync(...as('postgres', `${bin}initdb`, ['-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync']), {
