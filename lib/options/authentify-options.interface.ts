@@ -121,6 +121,13 @@ export interface AuthentifyOptions<TUser = unknown, TToken = AbstractAuthToken<T
    */
   preparedStatements?: boolean;
   /**
+   * For a proxy that splits reads from writes: a comment put before every statement of the library, to the letter, by
+   * which the proxy sends them to the primary, such as `'NO LOAD BALANCE'` for Pgpool-II. A replica that is behind would
+   * accept sessions that have been revoked (R48). Printable ASCII without `?`, without comment marks, with no `!` in front;
+   * sent to PostgreSQL, CockroachDB, MySQL and MariaDB. Default: none.
+   */
+  sqlComment?: string;
+  /**
    * How often the sessions of open sockets and streams are looked up, for what other nodes did: at most that long one
    * lives on after another node ended its session. Default `'30s'`; one statement each time, and none when none is open.
    */

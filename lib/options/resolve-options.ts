@@ -13,6 +13,8 @@ import { isActiveByDefault } from './says-yes.js';
 const HTTP_TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,1024}$/;
 /** What a quoted-string holds without escapes (RFC 9110 §5.6.4). */
 const REALM = /^[ !#-[\]-~]+$/;
+/** What stays inside a comment of SQL, is none that MySQL or MariaDB executes, and holds no parameter of their drivers. */
+const SQL_COMMENT = /^(?!M?!)(?!.*(?:\/\*|\*\/|\/$))[ ->@-~]{1,200}$/;
 
 /** Five or six fields, or a preset such as @hourly; the rest is for the scheduler to judge. */
 const CRON = /^(?:@[a-z]+|\S+(?: +\S+){4,5})$/;
@@ -90,6 +92,13 @@ const OPTIONS: { readonly [Name in keyof ResolvedOptions]: is.Check<ResolvedOpti
   acceptLegacyTokens: is.absentOr(is.oneOf('drf-authentify')),
   contextMaxBytes: is.optional(4096, is.wholeNumber(2, 65_535)),
   preparedStatements: is.optional(true, is.flag),
+  sqlComment: is.absentOr(
+    is.text(
+      SQL_COMMENT,
+      "must be the text of a comment, such as 'NO LOAD BALANCE': 1 to 200 printable ASCII characters without ?, /* and */, " +
+        'that does not end with / and does not begin with ! or M!, which databases execute',
+    ),
+  ),
   sessionCheckInterval: is.optional('30s', is.duration),
 };
 

@@ -34,5 +34,6 @@ export interface ResolvedOptions {
   readonly acceptLegacyTokens: 'drf-authentify' | null;
   readonly contextMaxBytes: number;
   readonly preparedStatements: boolean;
+  readonly sqlComment: string | null;
   readonly sessionCheckInterval: Milliseconds;
 }

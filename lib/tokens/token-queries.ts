@@ -6,7 +6,8 @@ const NOT_ENDED = 'token.revokedAt IS NULL';
 
 /**
  * Ready-made queries for an app's own reports, to be refined with `andWhere('token.…')`. The alias is `token`.
- * They run where the app's other reads run; the library itself decides nothing by them.
+ * They run as the app's other reads do, on a replica and from TypeORM's query cache where it has them; the library
+ * itself decides nothing by them. What must be true now: `.cache(false)`, and a manager of the primary.
  */
 export class TokenQueries<TToken extends AnyAuthToken = AbstractAuthToken> {
   constructor(protected readonly table: TokenTable<TToken>) {}

@@ -2,9 +2,10 @@ import { Inject, Injectable, Logger, type Type } from '@nestjs/common';
 import type {
   Brackets,
   DataSource,
-  EntityManager,
   EntityMetadata,
   FindOptionsWhere,
+  ObjectLiteral,
+  QueryRunner,
   Repository,
   SelectQueryBuilder,
 } from 'typeorm';
@@ -20,7 +21,9 @@ import { hide } from './hidden.js';
 import { ownerKeyOf } from './owner-key.js';
 import { ownerOf } from './present-users.js';
 import { onConnection, watchConnections } from './statements/connections.js';
+import { SqlComment } from './statements/sql-comment.js';
 import type { StatementSource } from './statements/statement.js';
+import { uncached } from './statements/uncached.js';
 import { type Transaction, type TransactionOptions, transactionOf } from './transaction.js';
 
 type Rows = Repository<AbstractAuthToken>;
@@ -89,7 +92,8 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
   /** Where compiled statements of this table go. */
   get statements(): StatementSource {
     const { dataSource, options } = this;
-    return { dataSource, metadata: this.rows.metadata, preparedStatements: options.preparedStatements };
+    const { comment } = this;
+    return { dataSource, metadata: this.rows.metadata, preparedStatements: options.preparedStatements, comment };
   }
 
   /** @throws AuthentifyConfigurationError when the data source does not know the entity, or it has no usable owner. */
@@ -122,7 +126,7 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
   /** @throws AuthentifyConfigurationError when the data source is of a kind that cannot keep sessions. */
   checkEngine(): Promise<void> {
     const changeNothing = () =>
-      this.run(async (manager) => (await manager.delete(this.rows.target, { id: 'none' })).affected);
+      this.run(async (query) => (await query.delete().from(this.rows.target).where({ id: 'none' }).execute()).affected);
     return checkEngine(this.dataSource, changeNothing);
   }
 
@@ -151,11 +155,12 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
     return { user: userId };
   }
 
-  /** Reads in one statement, always from the primary: a replica may not know of a revocation yet (R48). */
+  /**
+   * Reads in one statement, always from the primary: a replica may not know of a revocation yet (R48). What goes on from
+   * that query is read there too, and no cache answers (R71).
+   */
   read<T>(select: (rows: SelectQueryBuilder<AbstractAuthToken>) => Promise<T>): Promise<T> {
-    return this.run((manager) =>
-      select(manager.createQueryBuilder<AbstractAuthToken>(this.entity as Type<AbstractAuthToken>, 'token')),
-    );
+    return this.run((query) => select(query.select('token').from(this.entity as Type<AbstractAuthToken>, 'token')));
   }
 
   /**
@@ -167,10 +172,10 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
     changes: Changes | (() => Changes),
     also?: Brackets,
   ): Promise<number> {
-    return this.run(async (manager) => {
-      if (typeof changes === 'function') await manager.queryRunner?.connect();
+    return this.run(async (query, queryRunner) => {
+      if (typeof changes === 'function') await queryRunner.connect();
       const set = this.heard(typeof changes === 'function' ? changes() : changes);
-      const rows = manager.createQueryBuilder().update(this.rows.target).set(set).where(criteria);
+      const rows = query.update(this.rows.target).set(set).where(criteria);
       if (also) rows.andWhere(also);
       return (await rows.execute()).affected ?? 0;
     });
@@ -178,8 +183,8 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
 
   /** Deletes the rows that meet the criteria, and what is asked beside them; returns how many. */
   delete(criteria: FindOptionsWhere<AbstractAuthToken>, also?: Brackets): Promise<number> {
-    return this.run(async (manager) => {
-      const rows = manager.createQueryBuilder().delete().from(this.rows.target).where(criteria);
+    return this.run(async (query) => {
+      const rows = query.delete().from(this.rows.target).where(criteria);
       if (also) rows.andWhere(also);
       return (await rows.execute()).affected ?? 0;
     });
@@ -193,10 +198,19 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
     return Object.assign(Object.create((target as Type<unknown>).prototype as object) as object, changes);
   }
 
-  /** Runs one statement on a connection, whichever packages may say which manager is the current one. */
-  run<T>(statement: (manager: EntityManager) => Promise<T>): Promise<T> {
-    if (this.transaction) return this.transaction.run(statement);
-    return runStatement(this.dataSource, () => onConnection(this.dataSource, ({ manager }) => statement(manager)));
+  /**
+   * Runs one statement on a connection, whichever packages may say which manager is the current one: a query to begin
+   * with, on that connection.
+   */
+  run<T>(statement: (query: SelectQueryBuilder<ObjectLiteral>, queryRunner: QueryRunner) => Promise<T>): Promise<T> {
+    const on = (queryRunner: QueryRunner): Promise<T> =>
+      statement(uncached(this.dataSource).createQueryBuilder(this.comment.on(queryRunner)), queryRunner);
+    if (this.transaction) return this.transaction.run(on);
+    return runStatement(this.dataSource, () => onConnection(this.dataSource, on));
+  }
+
+  private get comment(): SqlComment {
+    return new SqlComment(this.options.sqlComment, this.dataSource);
   }
 
   /** Makes an entity fit to leave the library: its context as strict as configured, its user unseen by serialisers. */

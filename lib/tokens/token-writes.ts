@@ -71,9 +71,8 @@ function insertOf(source: StatementSource): TokenWrites['insert'] {
 }
 
 function insertThroughTypeOrm(table: Table, session: AbstractAuthToken): Promise<unknown> {
-  return table.run((manager) =>
-    manager
-      .createQueryBuilder()
+  return table.run((query) =>
+    query
       .insert()
       .into(table.rows.target)
       .values(session as never)

@@ -23,13 +23,12 @@ export const TRANSACTION_OPTIONS: OptionNames<TransactionOptions> = { manager: t
 export class Transaction {
   constructor(
     private readonly dataSource: DataSource,
-    private readonly manager: EntityManager,
     private readonly queryRunner: QueryRunner,
   ) {}
 
   /** Runs one statement. */
-  run<T>(statement: (manager: EntityManager) => Promise<T>): Promise<T> {
-    return this.#once(() => statement(this.manager));
+  run<T>(statement: (queryRunner: QueryRunner) => Promise<T>): Promise<T> {
+    return this.#once(() => statement(this.queryRunner));
   }
 
   /** Sends a statement that was compiled for the pool. */
@@ -92,7 +91,7 @@ export function transactionOf(manager: unknown, dataSource: DataSource): Transac
   if (queryRunner.getReplicationMode() === 'slave') {
     throw new TypeError("manager reads from a replica; create its query runner with createQueryRunner('master')");
   }
-  return new Transaction(dataSource, manager, queryRunner);
+  return new Transaction(dataSource, queryRunner);
 }
 
 /** By what it can do: there may be two copies of TypeORM, and packages that hand out proxies. */

@@ -21,7 +21,11 @@ export type PreparedStatement = (
  *
  * @returns a function that throws AuthentifyUnavailableError when the database cannot answer.
  */
-export function prepareStatement({ dataSource, preparedStatements }: StatementSource, sql: string): PreparedStatement {
+export function prepareStatement(
+  { dataSource, preparedStatements, comment }: StatementSource,
+  bare: string,
+): PreparedStatement {
+  const sql = comment.before(bare);
   const text = sendText(dataSource, sql);
   const prepared = preparedStatements ? sendPrepared(dataSource, sql) : undefined;
   const isWatched = aboutSubscribers(dataSource, (subscribers) => subscribers.some(hearsQueries));

@@ -1,5 +1,6 @@
 import type { DataSource, EntityMetadata } from 'typeorm';
 import type { Row } from './row.js';
+import type { SqlComment } from './sql-comment.js';
 
 /** Where statements are sent, and for which entity. */
 export interface StatementSource {
@@ -7,6 +8,8 @@ export interface StatementSource {
   metadata: EntityMetadata;
   /** `false`: TypeORM sends their text each time. */
   preparedStatements: boolean;
+  /** What proxies read before each statement. */
+  comment: SqlComment;
 }
 
 /** What a statement came to: the rows it read, or the number of those it changed. */
