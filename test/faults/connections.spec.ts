@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import type { AuthentifyOptions } from 'nestjs-authentify';
 import type { DataSourceOptions } from 'typeorm';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -113,5 +114,39 @@ describe.skipIf(!IS_SERVER)('connections to a server that takes no writes any mo
       t.dataSource.transaction((manager) => t.tokens.generateHeaderToken(user, { manager }));
     expect(await outcomeOf(issue())).toBe('503');
     expect(await outcomeOf(issue())).not.toBe('503');
+  });
+});
+
+describe.skipIf(!IS_SERVER)('a connection that dies before its user listens to it', () => {
+  interface Pool {
+    connect?(done: (error: unknown, connection: EventEmitter, release: (broken: boolean) => void) => void): void;
+    getConnection?(done: (error: unknown, connection: EventEmitter & { destroy(): void }) => void): void;
+  }
+
+  /** Takes a connection as the app's own code would. */
+  function take({ master, pool }: { master?: Pool; pool?: Pool }): Promise<[EventEmitter, drop: () => void]> {
+    return new Promise((resolve) => {
+      master?.connect?.((_, connection, release) => resolve([connection, () => release(true)]));
+      pool?.getConnection?.((_, connection) => resolve([connection, () => connection.destroy()]));
+    });
+  }
+
+  it.each([{}, { preparedStatements: false }])('R72: ends no process, with %j', async (options) => {
+    const t = await startApp({ options });
+    try {
+      // The one that TypeORM made before the library was there, and a new one.
+      const taken = [await take(t.dataSource.driver as object), await take(t.dataSource.driver as object)];
+      for (const [connection, drop] of taken) {
+        const dies = (): boolean => connection.emit('error', new Error('terminated'));
+        expect(dies).not.toThrow();
+        expect(dies).not.toThrow();
+        drop();
+      }
+      expect(
+        await t.tokens.verifyToken((await t.tokens.generateHeaderToken(await t.createUser())).accessToken),
+      ).not.toBe(null);
+    } finally {
+      await t.close();
+    }
   });
 });
