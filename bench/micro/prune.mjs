@@ -80,5 +80,5 @@ function describe(count, runs) {
   return `${table(['', 'longest stall ms', 'login p50 ms', 'login p99 ms', 'logins'], cells)}
 
 PostgreSQL, one login every few milliseconds from the same process. Pruning took ${(runs.busy.took / 1_000).toFixed(1)} s;
-beside it the p99 of logins was ${p99.toFixed(2)} times the idle one (bar: 3).`;
+beside it the p99 of logins was ${p99.toFixed(2)} times the idle one (bar: 1.8).`;
 }

@@ -15,5 +15,10 @@ export async function openTokens(dataSource, options = {}) {
     ],
   })(AppModule);
   const app = await NestFactory.createApplicationContext(AppModule, { logger: ['error'], abortOnError: false });
-  return { tokens: app.get(TokenService), dataSource: app.get(DataSource), close: () => app.close() };
+  return {
+    tokens: app.get(TokenService),
+    dataSource: app.get(DataSource),
+    get: (type) => app.get(type),
+    close: () => app.close(),
+  };
 }

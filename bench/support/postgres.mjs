@@ -5,7 +5,8 @@ import { ENTITIES } from './entities.mjs';
 /** The copy that TypeORM uses too, whatever else is installed beside the benchmarks. */
 export const pg = createRequire(new URL('../../package.json', import.meta.url))('pg');
 
-const SERVER = { host: '127.0.0.1', port: 5432, database: 'test' };
+/** `PGPORT` names another server: what counts the bytes of its log needs one that nobody else writes to. */
+const SERVER = { host: '127.0.0.1', port: Number(process.env.PGPORT ?? 5432), database: 'test' };
 
 /** Options of a `pg` pool; clients stay, so that their statements stay prepared and their CPU time can be read. */
 export function poolOptions(schema, name = 'authentify_bench') {

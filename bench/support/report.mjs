@@ -26,6 +26,10 @@ const BARS = {
   'growth.p50': { atMost: 2 },
   'prune.rowsPerSecond': { atLeast: 30_000 },
   'prune.maxStallMs': { atMost: 25 },
+  'prune.idleMs': { atMost: 20, stretch: 5 },
+  'slide.walBytes': { atMost: 350, stretch: 270 },
+  'slide.hot': { atLeast: 0.85, stretch: 0.92 },
+  'row.bytes': { atMost: 750, stretch: 600 },
 };
 
 export function table(head, rows, align = '--:') {

@@ -2,7 +2,8 @@ import { hash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import { OpaqueTokenFormat, randomFamily, randomSecret } from '../../dist/tokens/opaque-token.js';
 
-const DAY = 86_400_000;
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
 const format = new OpaqueTokenFormat('af');
 
 /** The columns of a session's row, in the order of {@link makeSessions}. */
@@ -35,7 +36,7 @@ export function makeSessions(count, users, now = Date.now()) {
       now,
       now + DAY,
       now + 7 * DAY,
-      now + 7 * DAY,
+      Math.ceil((now + 7 * DAY) / HOUR) * HOUR,
       hash('sha256', access),
       hash('sha256', format.refresh(family, randomSecret())),
       hash('sha256', family),
