@@ -39,9 +39,13 @@ const MINUTE_MS = 60_000;
 
 const rowMode = 'array';
 
-/** Not with what stands in for `pg`, such as a database within the process: it takes texts, and may have no pool at all. */
-export function canName({ driver }: DataSource): boolean {
-  return (driver as unknown as Partial<PostgresDriver>).master?.totalCount !== undefined;
+/**
+ * Not with what stands in for `pg`, such as a database within the process: it takes texts, and may have no pool at all.
+ * Nor with `binary`, which `pg` cannot read into arrays.
+ */
+export function canName({ driver, options }: DataSource): boolean {
+  const { binary = false } = (options as { extra?: { binary?: unknown } }).extra ?? {};
+  return !binary && (driver as unknown as Partial<PostgresDriver>).master?.totalCount !== undefined;
 }
 
 /** Named statements of PostgreSQL. */
