@@ -117,7 +117,8 @@ export interface AuthentifyOptions<TUser = unknown, TToken = AbstractAuthToken<T
   contextMaxBytes?: number;
   /**
    * Prepare the look-ups of sessions once per connection, on PostgreSQL, MySQL and MariaDB. Default `true`; `false` for
-   * connection poolers that cannot, such as PgBouncer before 1.21 in transaction mode.
+   * connection poolers that cannot, such as PgBouncer in transaction mode without `max_prepared_statements`. One that is
+   * found out is told of in the log, once, and statements are sent unprepared from then on.
    */
   preparedStatements?: boolean;
   /**

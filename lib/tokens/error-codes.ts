@@ -17,14 +17,24 @@ export interface ErrorCodes {
   badValue: RegExp;
   /** A table or a column is not there. */
   missing: RegExp;
-  /** The server, or its database, takes no writes: a standby, or a primary of before a failover. */
+  /** The server, or its database, takes no writes: a standby, or a primary of before a failover. Where pools need it. */
   readOnly: RegExp;
-  /** The server ends this connection, or says that it is of no more use. */
+  /** The server ends this connection, or says that it is of no more use. Where pools need it. */
   ended: RegExp;
 }
 
 /** Matches nothing, not even no code. */
 const NONE = /(?!)/;
+
+const UNKNOWN: ErrorCodes = {
+  again: NONE,
+  duplicate: NONE,
+  missingOwner: NONE,
+  badValue: NONE,
+  missing: NONE,
+  readOnly: NONE,
+  ended: NONE,
+};
 
 /** One number means different things to different engines, 1205 for instance: a table for each. */
 const POSTGRES: ErrorCodes = {
@@ -51,43 +61,29 @@ const MYSQL: ErrorCodes = {
 };
 
 const SQLITE: ErrorCodes = {
+  ...UNKNOWN,
   again: /^SQLITE_(BUSY|LOCKED)(_\w+)?$/,
   duplicate: /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)$/,
   missingOwner: /^SQLITE_CONSTRAINT_FOREIGNKEY$/,
-  badValue: NONE,
   missing: /^SQLITE_ERROR_MISSING$/,
-  readOnly: /^SQLITE_READONLY(_\w+)?$/,
-  ended: NONE,
 };
 
 const MSSQL: ErrorCodes = {
+  ...UNKNOWN,
   again: /^(1205|1222|3960|41301|41302|41305|41325|41839)$/,
   duplicate: /^(2601|2627)$/,
   missingOwner: /^547$/,
   badValue: /^(241|242|245|2628|8114|8115|8152)$/,
   missing: /^(207|208)$/,
-  readOnly: /^3906$/,
-  ended: NONE,
 };
 
 const ORACLE: ErrorCodes = {
+  ...UNKNOWN,
   again: /^ORA-(00054|00060|08177|30006)$/,
   duplicate: /^ORA-00001$/,
   missingOwner: /^ORA-02291$/,
   badValue: /^ORA-(01438|01722|01858|01861|12899)$/,
   missing: /^ORA-(00904|00942)$/,
-  readOnly: /^ORA-(01456|16000)$/,
-  ended: /^ORA-(00028|01012|01033|01089|03113|03114|03135)$/,
-};
-
-const UNKNOWN: ErrorCodes = {
-  again: NONE,
-  duplicate: NONE,
-  missingOwner: NONE,
-  badValue: NONE,
-  missing: NONE,
-  readOnly: NONE,
-  ended: NONE,
 };
 
 /** What drivers tell of an error. */

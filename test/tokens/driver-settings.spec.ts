@@ -10,11 +10,11 @@ interface Field {
   string(): string | null;
 }
 
-const INTEGERS = ['TINY', 'SHORT', 'LONG', 'LONGLONG', 'INT24'];
+const INTEGERS = new Set(['TINY', 'SHORT', 'LONG', 'LONGLONG', 'INT24']);
 const MARIADB: Record<string, object> = {
   'a typeCast that reads integers as text': {
     extra: {
-      typeCast: (field: Field, next: () => unknown) => (INTEGERS.includes(field.type) ? field.string() : next()),
+      typeCast: (field: Field, next: () => unknown) => (INTEGERS.has(field.type) ? field.string() : next()),
     },
   },
   'a typeCast that makes booleans': {

@@ -77,7 +77,7 @@ describe('a statement that fails', () => {
     ['mysql', { code: 'ER_DUP_ENTRY', errno: 1062 }, DuplicateDigestError],
     ['mysql', { code: 'ER_NO_REFERENCED_ROW_2', errno: 1452 }, AuthentifyUserNotFoundError],
     ['better-sqlite3', { code: 'SQLITE_CONSTRAINT_UNIQUE' }, DuplicateDigestError],
-    ['sqljs', { message: 'no such table: secret' }, AuthentifyUnavailableError],
+    ['sqljs', { message: 'database disk image is malformed' }, AuthentifyUnavailableError],
     ['sqljs', { message: 'UNIQUE constraint failed: secret' }, DuplicateDigestError],
     // One number, two engines: sqlite3 counts by itself, SQL Server and MySQL each by their own.
     ['sqlite' as Type, { code: 'SQLITE_CONSTRAINT', errno: 1062 }, AuthentifyUnavailableError],
