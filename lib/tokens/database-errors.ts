@@ -1,9 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
+import type { QueryRunner } from 'typeorm';
 import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
 import { AuthentifyUserNotFoundError } from '../errors/authentify-user-not-found.error.js';
 import { codeOf, driverErrorOf, type ErrorSource, errorCodesOf } from './error-codes.js';
-import { isOfOldConnection } from './statements/connections.js';
+import { faultOf, isOfOldConnection } from './statements/connections.js';
 
 const logger = new Logger('AuthentifyModule');
 
@@ -17,6 +18,12 @@ const MIGRATE =
   'Run the migration that makes it (typeorm migration:run); authentify doctor says what else does not fit.';
 /** Whoever waits for a transaction of his own waits in vain. */
 const HINT = 'If the caller itself holds that lock, in a transaction of its own, pass { manager } to the call.';
+
+/** What drivers said of a connection that could not be made. */
+const unsent = new WeakSet<object>();
+/** What callers are told of statements that did not reach the server, and of those that got no answer. */
+const unreached = new WeakSet<object>();
+const unanswered = new WeakSet<object>();
 
 /** A unique index refused the row: two secrets had one digest. */
 export class DuplicateDigestError extends Error {}
@@ -71,7 +78,31 @@ function translate(source: ErrorSource, error: unknown): Error {
     );
   // Nobody else would: to Nest a 503 is an answer like any other.
   logger.error(`The database cannot answer: ${cause.message}`);
-  return new AuthentifyUnavailableError({ cause });
+  const unavailable = new AuthentifyUnavailableError({ cause });
+  if (faultOf(source, error) === 'lost') {
+    (unsent.has(Object(error) as object) ? unreached : unanswered).add(unavailable);
+  }
+  return unavailable;
+}
+
+/** Whether a statement was sent and the server said nothing of it: it may have been done, or may be done yet. */
+export function isUnanswered(error: unknown): boolean {
+  return unanswered.has(Object(error) as object);
+}
+
+/** Whether a statement failed by its connection; another one may do. */
+export function isLost(error: unknown): boolean {
+  return isUnanswered(error) || unreached.has(Object(error) as object);
+}
+
+/** Gives the connection that a statement needs; where there is none, the statement was not sent. */
+export async function connect(queryRunner: QueryRunner): Promise<void> {
+  try {
+    await queryRunner.connect();
+  } catch (error) {
+    unsent.add(Object(error) as object);
+    throw error;
+  }
 }
 
 /** What may be told of a driver's error: its class and its codes. Its message may quote the row. */

@@ -1,12 +1,14 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
+import type { Milliseconds } from '../options/duration.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AuthType } from './auth-type.js';
 import { checkNames, type OptionNames } from './call-options.js';
-import { DuplicateDigestError } from './database-errors.js';
+import { DuplicateDigestError, isLost, isUnanswered } from './database-errors.js';
 import type { AbstractAuthToken, AnyAuthToken, UserId } from './entities/abstract-auth-token.js';
 import { IssuedTokens } from './issued-tokens.js';
 import type { JsonObject } from './json.js';
@@ -42,10 +44,14 @@ export const ISSUE_OPTIONS: OptionNames<IssueTokenOptions> = {
 
 const TRIES = 4;
 const BATCH = 1_000;
+/** How long a login goes on asking a database that does not answer. */
+const PATIENCE: Milliseconds = 2_000;
+const FIRST_PAUSE: Milliseconds = 25;
 
 /** Logs a user in: one row, one new pair, and the session limit kept. */
 @Injectable()
 export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
+  private readonly logger = new Logger('TokenService');
   /** How many sessions a user may have; `null` = any number. */
   private readonly limit: number | null;
 
@@ -135,30 +141,62 @@ export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
     };
   }
 
-  /** Ends what the limit leaves no room for. Whoever comes last sees everybody, so concurrent logins converge (R45). */
+  /**
+   * Ends what the limit leaves no room for. Whoever comes last sees everybody, so concurrent logins converge (R45). What
+   * got no answer is asked again: an ending twice ends nothing more. One of which nothing is known in the end may have been
+   * done; the login stands then, so that the user is not left with neither (R46).
+   */
   private async enforceLimit(userId: UserId, ownId: string, now: number): Promise<string[]> {
     if (this.limit === null) return [];
-    const ended: string[] = [];
-    try {
-      let surplus: string[];
-      do {
-        surplus = await this.tokens.surplusIds(userId, now, this.limit, BATCH);
-        ended.push(...surplus);
+    const surplus = new Surplus();
+    const giveUpAt = performance.now() + PATIENCE;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
         await this.endSurplus(surplus, userId, now);
-      } while (surplus.length === BATCH);
-    } catch (error) {
-      await this.withdraw(ownId, now);
-      throw error;
+        return surplus.ended;
+      } catch (error) {
+        // In a transaction a failure has undone the login as well, or is the app's to judge.
+        const mayAskAgain = isLost(error) && !this.table.transaction;
+        if (mayAskAgain && attempt < TRIES && performance.now() < giveUpAt) {
+          await pause(FIRST_PAUSE * 2 ** attempt * Math.random());
+          continue;
+        }
+        if (mayAskAgain && surplus.inDoubt.length > 0) {
+          this.logger.warn(`It is not known whether the login ${ownId} made room; the next login of the user does`);
+          return surplus.ended;
+        }
+        await this.withdraw(ownId, now);
+        throw error;
+      }
     }
-    return ended;
   }
 
-  private async endSurplus(ids: readonly string[], userId: UserId, now: number): Promise<void> {
-    if (ids.length === 0) return;
-    const reason = this.options.enforceSingleLogin ? 'single-login' : 'session-limit';
-    const count = await this.tokens.end(ids, reason, now);
+  private async endSurplus(surplus: Surplus, userId: UserId, now: number): Promise<void> {
+    let ids: string[];
+    do {
+      ids = await this.tokens.surplusIds(userId, now, this.limit ?? 0, BATCH);
+      const wereEnded = surplus.inDoubt.filter((id) => !ids.includes(id));
+      this.tellEnded(wereEnded, wereEnded.length, userId);
+      surplus.inDoubt = [];
+      if (ids.length === 0) return;
+      surplus.ended.push(...ids);
+      try {
+        this.tellEnded(ids, await this.tokens.end(ids, this.reason, now), userId);
+      } catch (error) {
+        if (isUnanswered(error)) surplus.inDoubt = ids;
+        throw error;
+      }
+    } while (ids.length === BATCH);
+  }
+
+  private tellEnded(ids: readonly string[], count: number, userId: UserId): void {
+    if (count === 0) return;
     const sessionId = ids.length === 1 ? ids[0] : undefined;
-    if (count > 0) this.events.emit({ type: 'revoked', reason, count, userId, sessionId });
+    this.events.emit({ type: 'revoked', reason: this.reason, count, userId, sessionId });
+  }
+
+  private get reason(): 'single-login' | 'session-limit' {
+    return this.options.enforceSingleLogin ? 'single-login' : 'session-limit';
   }
 
   /** A login that could not make room must not stay; nobody holds its tokens yet. */
@@ -167,6 +205,14 @@ export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
       if (!(error instanceof AuthentifyUnavailableError)) throw error;
     });
   }
+}
+
+/** What a login ends beyond its limit. */
+class Surplus {
+  /** Those that it ended, or that somebody else did meanwhile. */
+  readonly ended: string[] = [];
+  /** Those whose ending was sent and has not been answered. */
+  inDoubt: readonly string[] = [];
 }
 
 interface Login {

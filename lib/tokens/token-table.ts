@@ -13,7 +13,7 @@ import { AUTH_DATA_SOURCE, AUTH_TOKEN_ENTITY, AUTHENTIFY_OPTIONS } from '../auth
 import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { markStrict } from './context-view.js';
-import { runStatement } from './database-errors.js';
+import { connect, runStatement } from './database-errors.js';
 import { checkEngine } from './engine.js';
 import type { AbstractAuthToken, AnyAuthToken, UserId } from './entities/abstract-auth-token.js';
 import { UNREADABLE } from './entities/context.transformer.js';
@@ -172,8 +172,7 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
     changes: Changes | (() => Changes),
     also?: Brackets,
   ): Promise<number> {
-    return this.run(async (query, queryRunner) => {
-      if (typeof changes === 'function') await queryRunner.connect();
+    return this.run(async (query) => {
       const set = this.heard(typeof changes === 'function' ? changes() : changes);
       const rows = query.update(this.rows.target).set(set).where(criteria);
       if (also) rows.andWhere(also);
@@ -202,11 +201,16 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
    * Runs one statement on a connection, whichever packages may say which manager is the current one: a query to begin
    * with, on that connection.
    */
-  run<T>(statement: (query: SelectQueryBuilder<ObjectLiteral>, queryRunner: QueryRunner) => Promise<T>): Promise<T> {
+  run<T>(statement: (query: SelectQueryBuilder<ObjectLiteral>) => Promise<T>): Promise<T> {
     const on = (queryRunner: QueryRunner): Promise<T> =>
-      statement(uncached(this.dataSource).createQueryBuilder(this.comment.on(queryRunner)), queryRunner);
+      statement(uncached(this.dataSource).createQueryBuilder(this.comment.on(queryRunner)));
     if (this.transaction) return this.transaction.run(on);
-    return runStatement(this.dataSource, () => onConnection(this.dataSource, on));
+    return runStatement(this.dataSource, () =>
+      onConnection(this.dataSource, async (queryRunner) => {
+        await connect(queryRunner);
+        return on(queryRunner);
+      }),
+    );
   }
 
   private get comment(): SqlComment {

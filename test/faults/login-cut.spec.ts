@@ -1,5 +1,6 @@
 import type { AuthentifyOptions, IssuedTokens } from 'nestjs-authentify';
 import { afterEach, describe, expect, it } from 'vitest';
+import { DATABASE } from '../support/database.js';
 import { User } from '../support/users.js';
 import { type FaultyApp, IS_SERVER, outcomeOf, patiently, startBehindProxy } from './faults.js';
 import { type Moment, MOMENTS, type Reception, type Trap } from './proxy.js';
@@ -38,12 +39,28 @@ describe.skipIf(!IS_SERVER).each(LIMITS)('a login with %s whose connection is cu
     (await t.inspect<{ id: string }>(`SELECT id FROM ${t.table} WHERE revoked_at IS NULL ORDER BY id`)).map(
       ({ id }) => id,
     );
+  /** Lets the database itself refuse to end one session, and say so. */
+  const refuseToEnd = async (id: string, statement: string): Promise<void> => {
+    if (DATABASE === 'mariadb') {
+      await t.inspect(
+        `CREATE TRIGGER refusal BEFORE ${statement} ON ${t.table} FOR EACH ROW ` +
+          `IF OLD.id = '${id}' THEN SIGNAL SQLSTATE '45000'; END IF`,
+      );
+      return;
+    }
+    const refusal = t.table.replace(/"auth_tokens"$/, 'refusal');
+    await t.inspect(
+      `CREATE FUNCTION ${refusal}() RETURNS trigger AS $$ BEGIN RAISE 'no'; END $$ LANGUAGE plpgsql; ` +
+        `CREATE TRIGGER refusal BEFORE ${statement} ON ${t.table} FOR EACH ROW ` +
+        `WHEN (OLD.id = '${id}') EXECUTE FUNCTION ${refusal}()`,
+    );
+  };
   const login = (user: User) => t.tokens.generateCookieToken(user);
   const isLive = async ({ accessToken }: IssuedTokens) =>
     (await patiently(() => t.tokens.verifyToken(accessToken))) !== null;
 
   it.each(['open', 'refused'] satisfies Reception[])(
-    'R35, R46: at every statement, is a pair or 503 and costs nobody a session, with new connections %s',
+    'R35, R46: at every statement, is a live pair or 503 with the older sessions alive, with new connections %s',
     async (reception) => {
       const keepExpiredTokens = reception === 'open';
       const { user } = await start(keepExpiredTokens);
@@ -52,7 +69,7 @@ describe.skipIf(!IS_SERVER).each(LIMITS)('a login with %s whose connection is cu
         await t.inspect(`DELETE FROM ${t.table}`);
         const older: IssuedTokens[] = [];
         for (let count = 0; count < sessions; count += 1) older.push(await patiently(() => login(user)));
-        const olderIds = older.map(({ token }) => token.id);
+        const olderIds = new Set(older.map(({ token }) => token.id));
 
         const struck = t.proxy.cutAt({ ...STATEMENTS[step]!, moment }, reception);
         const during = await outcomeOf(login(user));
@@ -60,26 +77,19 @@ describe.skipIf(!IS_SERVER).each(LIMITS)('a login with %s whose connection is cu
         const left = await liveRows();
         await t.proxy.restore();
 
-        const isEndApplied = !olderIds.every((id) => left.includes(id));
-        const added = left.filter((id) => !olderIds.includes(id));
+        const isSecondStep = step === 'the surplus' || step === 'the ending';
+        const added = left.filter((id) => !olderIds.has(id));
         expect(added.length, message).toBeLessThanOrEqual(1);
-        if (moment !== 'after its answer') expect(during, message).toBe('503');
+        if (isSecondStep && reception === 'open') expect(during, message).not.toBe('503');
+        if (!isSecondStep && moment !== 'after its answer') expect(during, message).toBe('503');
         if (during !== '503') {
-          expect(left, message).toHaveLength(sessions);
           expect(added, message).toEqual([during.token.id]);
           expect(await isLive(during), message).toBe(true);
-        } else if (isEndApplied) {
-          // Only the statement that ends the surplus can have ended one, and only the oldest.
-          expect([step, moment], message).toEqual(['the ending', 'before its answer']);
-          expect(
-            olderIds.slice(1).every((id) => left.includes(id)),
-            message,
-          ).toBe(true);
+          // Of an ending that was never answered nothing is known: the login stands, and the next one makes room.
+          const isUnknown = isSecondStep && reception === 'refused';
+          expect(left.length, message).toBeLessThanOrEqual(isUnknown ? sessions + 1 : sessions);
         } else {
           for (const session of older) expect(await isLive(session), message).toBe(true);
-          // The second step failed: the own row is ended where the database could still be reached.
-          const isSecondStep = step === 'the surplus' || step === 'the ending';
-          if (isSecondStep && reception === 'open' && moment !== 'after its answer') expect(added, message).toEqual([]);
         }
 
         // The next login needs no restart, and leaves exactly as many sessions as allowed, its own among them.
@@ -91,12 +101,30 @@ describe.skipIf(!IS_SERVER).each(LIMITS)('a login with %s whose connection is cu
   );
 
   it.each([true, false])(
+    'R46: a login whose ending got no answer, three times over, has made room (keepExpiredTokens: %s)',
+    async (keepExpiredTokens) => {
+      const { user, older } = await start(keepExpiredTokens);
+      t.events();
+      const struck = ['before it arrives', 'before its answer', 'before it arrives'].map((moment) =>
+        t.proxy.cutAt({ statement: END, moment: moment as Moment }),
+      );
+      const during = await outcomeOf(login(user));
+      await Promise.all(struck.slice(0, 2));
+      expect(during).not.toBe('503');
+      if (during === '503') return;
+      expect(await liveRows()).toEqual([...older.slice(1).map(({ token }) => token.id), during.token.id]);
+      expect(await isLive(during)).toBe(true);
+      expect(await isLive(older[0]!)).toBe(false);
+      expect(t.events().filter((type) => type === 'revoked')).toHaveLength(1);
+    },
+  );
+
+  it.each([true, false])(
     'R46: 503 where the surplus cannot be ended; the own row is ended, the older sessions live (keepExpiredTokens: %s)',
     async (keepExpiredTokens) => {
       const { user, older } = await start(keepExpiredTokens);
-      const struck = t.proxy.cutAt({ statement: END, moment: 'before it arrives' });
+      await refuseToEnd(older[0]!.token.id, keepExpiredTokens ? 'UPDATE' : 'DELETE');
       expect(await outcomeOf(login(user))).toBe('503');
-      await struck;
 
       expect(await liveRows()).toEqual(older.map(({ token }) => token.id));
       for (const session of older) expect(await isLive(session)).toBe(true);
@@ -110,7 +138,6 @@ describe.skipIf(!IS_SERVER).each(LIMITS)('a login with %s whose connection is cu
     const struck = t.proxy.cutAt({ statement: END, moment: 'before its answer', nth: 2 }, 'reset');
     const during = await Promise.all(Array.from({ length: 10 }, () => outcomeOf(login(user))));
     await struck;
-    expect(during).toContain('503');
     await t.proxy.restore();
 
     const next = await patiently(() => login(user));
