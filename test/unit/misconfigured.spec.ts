@@ -146,9 +146,9 @@ describe('R77: a set-up that cannot work', () => {
   });
 
   it('is none where a hook class is transient, or a provider with what it injects', async () => {
-    await boot(() => ({ imports: [database(), authentify({ postAuthHandler: TransientHook })] }));
+    await boot(() => ({ imports: [database({ synchronize: true }), authentify({ postAuthHandler: TransientHook })] }));
     await boot(() => ({
-      imports: [database(), authentify({ postAuthHandler: TransientHook, postAutoRefreshHandler: HookWithAudit })],
+      imports: [database({ synchronize: true }), authentify({ postAuthHandler: TransientHook, postAutoRefreshHandler: HookWithAudit })],
       providers: [TransientHook, HookWithAudit, Audit],
     }));
   });
