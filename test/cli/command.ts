@@ -41,6 +41,11 @@ export class CommandLine {
     return this.raw([name, '--data-source', 'test/support/data-source.mjs', ...this.options, ...args]);
   }
 
+  /** Runs a command with other options of the data source. */
+  runOn(dataSource: object, name: string, ...args: string[]): Promise<CommandResult> {
+    return this.raw([name, '--data-source', 'test/support/data-source.mjs', ...this.options, ...args], dataSource);
+  }
+
   async json<T>(name: string, ...args: string[]): Promise<T> {
     const { stdout } = await this.run(name, '--json', ...args);
     return JSON.parse(stdout) as T;

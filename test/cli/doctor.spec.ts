@@ -3,6 +3,7 @@ import { DATABASE } from '../support/database.js';
 import { CommandLine } from './command.js';
 
 interface Report {
+  notes: Report['findings'];
   findings: { subject: string; problem: string; remedy: string; source?: string }[];
 }
 
@@ -25,6 +26,48 @@ describe('authentify doctor', () => {
   it('has nothing to say of sound options and the table as the entity makes it', async () => {
     await cli.useOptions(SOUND);
     expect(await cli.run('doctor')).toEqual({ code: 0, stdout: 'Nothing to change\n', stderr: '' });
+  });
+
+  it.skipIf(DATABASE === 'sqljs')(
+    'R71: notes what the app’s own queries meet, and is no failure for that',
+    async () => {
+      await cli.useOptions(SOUND);
+      const { host, port, username, database, ...rest } = cli.database.options as unknown as Record<string, never>;
+      const primary = { host, port, username, database };
+      const replica = { ...primary, database: DATABASE === 'postgres' ? 'template1' : 'mysql' };
+      const dataSource = {
+        ...rest,
+        cache: { alwaysEnabled: true },
+        // MySQL's drivers take the one database that TypeORM names from there.
+        database,
+        replication: { master: primary, slaves: [replica] },
+      };
+      const { code, stdout } = await cli.runOn(dataSource, 'doctor', '--json');
+      const { findings, notes } = JSON.parse(stdout) as Report;
+      expect([code, findings, notes.map(({ subject }) => subject)]).toEqual([0, [], ['cache', 'replication']]);
+      const user = await cli.t.createUser();
+      const { token } = await cli.t.tokens.generateHeaderToken(user);
+      const list = await cli.runOn(dataSource, 'list', '--json', '--user', String(user.id), '--after', token.id);
+      expect([list.code, list.stdout]).toEqual([0, '[]\n']);
+    },
+  );
+
+  it.runIf(DATABASE === 'postgres')('says that the server takes no writes, and which collations fold', async () => {
+    await cli.useOptions(SOUND);
+    const readOnly = { ...cli.database.options, extra: { options: '-c default_transaction_read_only=on' } };
+    const { code, stdout } = await cli.runOn(readOnly, 'doctor');
+    expect([code, stdout]).toEqual([1, expect.stringContaining('The database server takes no writes')]);
+
+    const { schema, tablePath } = cli.t.dataSource.getMetadata(cli.t.tokenEntity);
+    await cli.t.dataSource.query(
+      `CREATE COLLATION ${schema!}.folding (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`,
+    );
+    const collate = (collation: string): Promise<unknown> =>
+      cli.t.dataSource.query(`ALTER TABLE ${tablePath} ALTER COLUMN id TYPE varchar(36) COLLATE ${collation}`);
+    await collate(`${schema!}.folding`);
+    const { notes } = await cli.json<Report>('doctor');
+    await collate('"default"');
+    expect(notes.map(({ subject }) => subject)).toEqual(['id']);
   });
 
   it('names the default options that fall short, with requirement and remedy, and exits with 1', async () => {
