@@ -173,15 +173,19 @@ export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
 
   private async endSurplus(surplus: Surplus, userId: UserId, now: number): Promise<void> {
     let ids: string[];
+    let passed = this.limit ?? 0;
     do {
-      ids = await this.tokens.surplusIds(userId, now, this.limit ?? 0, BATCH);
+      ids = await this.tokens.surplusIds(userId, now, passed, BATCH);
       const wereEnded = surplus.inDoubt.filter((id) => !ids.includes(id));
       this.tellEnded(wereEnded, wereEnded.length, userId);
       surplus.inDoubt = [];
       if (ids.length === 0) return;
       surplus.ended.push(...ids);
       try {
-        this.tellEnded(ids, await this.tokens.end(ids, this.reason, now), userId);
+        const count = await this.tokens.end(ids, this.reason, now);
+        this.tellEnded(ids, count, userId);
+        // A transaction may go on seeing sessions that others have ended: those are passed over.
+        passed += ids.length - count;
       } catch (error) {
         if (isUnanswered(error)) surplus.inDoubt = ids;
         throw error;

@@ -125,9 +125,9 @@ describe('pruning reads what is due, and not what is there', () => {
   const PRIVATE = ['token.refreshTokenHash', 'token.previousRefreshTokenHash', 'token.rotationSalt', 'token.pruneAt'];
 
   /** Many sessions like one that is there; `changes` says how each differs. */
-  async function insertCopies(count: number, changes: (index: number) => Partial<AbstractAuthToken>): Promise<void> {
+  async function insertCopies(count: number, changes: (index: number) => Partial<AbstractAuthToken>): Promise<User> {
     const user = await t.createUser();
-    await t.tokens.generateHeaderToken(user);
+    await t.tokens.generateHeaderToken(await t.createUser());
     const row = await rowsOf().createQueryBuilder('token').addSelect(PRIVATE).getOneOrFail();
     const copies = Array.from({ length: count }, (_, index) => ({
       ...row,
@@ -138,9 +138,10 @@ describe('pruning reads what is due, and not what is there', () => {
       ...changes(index),
     }));
     for (let from = 0; from < count; from += 40) await rowsOf().insert(copies.slice(from, from + 40) as never);
-    if (DATABASE === 'sqljs') return;
+    if (DATABASE === 'sqljs') return user;
     const table = rowsOf().metadata.tablePath;
     await t.dataSource.query(`ANALYZE ${DATABASE === 'mariadb' ? 'TABLE ' : ''}${table}`);
+    return user;
   }
 
   /** What the database says of the look-ups of one pruning, as they were sent. */
@@ -178,6 +179,17 @@ describe('pruning reads what is due, and not what is there', () => {
       });
     },
   );
+
+  it.runIf(DATABASE === 'mariadb')('and so does a login under a limit', async () => {
+    await start({ maxSessionsPerUser: 1 });
+    const user = await insertCopies(1_100, () => ({}));
+    await t.dataSource.transaction(async (manager) => {
+      expect(await manager.count(t.tokenEntity)).toBe(1_101);
+      expect(await t.tokens.revokeAllUserTokens(user)).toBe(1_100);
+      await t.tokens.generateHeaderToken(user, { manager });
+    });
+    expect(await t.tokens.listUserTokens(user)).toHaveLength(1);
+  });
 
   // MariaDB estimates by a look into the index itself.
   it.skipIf(DATABASE === 'mariadb')('also where all rows had a salt when the database last counted', async () => {
