@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import type { QueryRunner } from 'typeorm';
 import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
 import { AuthentifyUserNotFoundError } from '../errors/authentify-user-not-found.error.js';
-import { codeOf, driverErrorOf, type ErrorSource, errorCodesOf } from './error-codes.js';
+import { codeOf, driverErrorOf, type ErrorCodes, type ErrorSource, errorCodesOf } from './error-codes.js';
 import { faultOf, isOfOldConnection } from './statements/connections.js';
 
 const logger = new Logger('AuthentifyModule');
@@ -16,6 +16,11 @@ const FIRST_PAUSE_MS = 25;
 const LOCK_WAIT_TIMEOUT = 'ER_LOCK_WAIT_TIMEOUT';
 const MIGRATE =
   'Run the migration that makes it (typeorm migration:run); authentify doctor says what else does not fit.';
+const DEMANDED =
+  'Give the column a default, or make it nullable, or declare it in an entity of your own that extends AbstractAuthToken';
+const DENIED =
+  "The data source's user needs SELECT, INSERT, UPDATE and DELETE on the table of the sessions, and SELECT on that of " +
+  'their users';
 /** Whoever waits for a transaction of his own waits in vain. */
 const HINT = 'If the caller itself holds that lock, in a transaction of its own, pass { manager } to the call.';
 
@@ -67,8 +72,7 @@ export async function runOnce<T>(source: ErrorSource, statement: () => Promise<T
 
 function translate(source: ErrorSource, error: unknown): Error {
   const [code, codes] = [codeOf(source, error), errorCodesOf(source)];
-  const hints = codes.missing.test(code) ? [`${nameIn(error)} is missing in the database`, MIGRATE] : [];
-  const cause = withoutDetails(error, code, hints);
+  const cause = withoutDetails(error, code, hintsAbout(error, code, codes));
   if (codes.duplicate.test(code)) return new DuplicateDigestError('duplicate digest', { cause });
   if (codes.missingOwner.test(code)) return new AuthentifyUserNotFoundError({ cause });
   if (codes.badValue.test(code))
@@ -77,7 +81,7 @@ function translate(source: ErrorSource, error: unknown): Error {
       { cause },
     );
   // Nobody else would: to Nest a 503 is an answer like any other.
-  logger.error(`The database cannot answer: ${cause.message}`);
+  logger.error(`The database cannot answer: ${cause.message}${code === '' ? placeOf(error) : ''}`);
   const unavailable = new AuthentifyUnavailableError({ cause });
   if (faultOf(source, error) === 'lost') {
     (unsent.has(Object(error) as object) ? unreached : unanswered).add(unavailable);
@@ -105,6 +109,20 @@ export async function connect(queryRunner: QueryRunner): Promise<void> {
   }
 }
 
+/** What does not fit for good, and what to do about it: without that it would look like an outage. */
+function hintsAbout(error: unknown, code: string, { missing, demanded, denied }: ErrorCodes): string[] {
+  if (missing.test(code)) return [`${nameIn(error)} is missing in the database`, MIGRATE];
+  if (demanded.test(code)) return [`${nameIn(error)} demands a value that no session has`, DEMANDED];
+  return denied.test(code) ? [DENIED] : [];
+}
+
+/** Where an error without a code was thrown: it may be that of a listener or a subscriber of the app. */
+function placeOf(error: unknown): string {
+  const thrown = driverErrorOf(error);
+  const [frame] = /^ {4}at .*$/m.exec(thrown instanceof Error ? (thrown.stack ?? '') : '') ?? [];
+  return frame === undefined ? '' : `, ${frame.trim()}`;
+}
+
 /** What may be told of a driver's error: its class and its codes. Its message may quote the row. */
 function withoutDetails(error: unknown, code: string, hints: string[]): Error {
   const failure = code === '' ? 'The database driver failed' : `The database driver failed with ${code}`;
@@ -117,7 +135,7 @@ function withoutDetails(error: unknown, code: string, hints: string[]): Error {
   return Object.assign(summary, Object.fromEntries(codes.filter(([, value]) => isCode(value))));
 }
 
-/** Of an error about a table or column that is missing: which one. Nothing else of the message is told. */
+/** Of an error about a table or column: which one. Nothing else of the message is told. */
 function nameIn(error: unknown): string {
   const message = String(driverErrorOf(error).message);
   const [, quoted, bare] = /["'`]([\w.]+)["'`]|(?:: |column |named )([\w.]+)/.exec(message) ?? [];

@@ -17,6 +17,10 @@ export interface ErrorCodes {
   badValue: RegExp;
   /** A table or a column is not there. */
   missing: RegExp;
+  /** A column demands a value that nobody gives. */
+  demanded: RegExp;
+  /** The data source's user may not do it. */
+  denied: RegExp;
   /** The server, or its database, takes no writes: a standby, or a primary of before a failover. Where pools need it. */
   readOnly: RegExp;
   /** The server ends this connection, or says that it is of no more use. Where pools need it. */
@@ -32,6 +36,8 @@ const UNKNOWN: ErrorCodes = {
   missingOwner: NONE,
   badValue: NONE,
   missing: NONE,
+  demanded: NONE,
+  denied: NONE,
   readOnly: NONE,
   ended: NONE,
 };
@@ -44,6 +50,8 @@ const POSTGRES: ErrorCodes = {
   missingOwner: /^23503$/,
   badValue: /^22\w{3}$/,
   missing: /^42(P01|703)$/,
+  demanded: /^23502$/,
+  denied: /^42501$/,
   readOnly: /^25006$/,
   ended: /^(08\w{3}|57P0[1-5]|25P0[34])$/,
 };
@@ -55,6 +63,8 @@ const MYSQL: ErrorCodes = {
   missingOwner: /^(1216|1452)$/,
   badValue: /^(1264|1265|1292|1366|1406)$/,
   missing: /^(1054|1146)$/,
+  demanded: /^(1048|1364)$/,
+  denied: /^(1044|1142|1143)$/,
   readOnly: /^(1290|1792|1836)$/,
   // 1047 is a node of Galera that has lost the others.
   ended: /^(1047|1053|1152|1158|1159|1160|1161|1927|3169|4031)$/,
@@ -66,6 +76,8 @@ const SQLITE: ErrorCodes = {
   duplicate: /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)$/,
   missingOwner: /^SQLITE_CONSTRAINT_FOREIGNKEY$/,
   missing: /^SQLITE_ERROR_MISSING$/,
+  demanded: /^SQLITE_CONSTRAINT_NOTNULL$/,
+  denied: /^SQLITE_(AUTH|PERM)$/,
 };
 
 const MSSQL: ErrorCodes = {
@@ -75,6 +87,8 @@ const MSSQL: ErrorCodes = {
   missingOwner: /^547$/,
   badValue: /^(241|242|245|2628|8114|8115|8152)$/,
   missing: /^(207|208)$/,
+  demanded: /^515$/,
+  denied: /^(229|230)$/,
 };
 
 const ORACLE: ErrorCodes = {
@@ -84,6 +98,8 @@ const ORACLE: ErrorCodes = {
   missingOwner: /^ORA-02291$/,
   badValue: /^ORA-(01438|01722|01858|01861|12899)$/,
   missing: /^ORA-(00904|00942)$/,
+  demanded: /^ORA-01400$/,
+  denied: /^ORA-01031$/,
 };
 
 /** What drivers tell of an error. */
@@ -178,6 +194,7 @@ function codeOfWording(message: unknown): string | undefined {
   const says = (words: string): boolean => typeof message === 'string' && message.includes(words);
   if (says('UNIQUE constraint failed')) return 'SQLITE_CONSTRAINT_UNIQUE';
   if (says('FOREIGN KEY constraint failed')) return 'SQLITE_CONSTRAINT_FOREIGNKEY';
+  if (says('NOT NULL constraint failed')) return 'SQLITE_CONSTRAINT_NOTNULL';
   // SQLite itself has but SQLITE_ERROR for these.
   if (says('no such table') || says('no such column') || says('has no column named')) return 'SQLITE_ERROR_MISSING';
   return says('database is locked') ? 'SQLITE_BUSY' : undefined;

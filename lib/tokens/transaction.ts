@@ -85,7 +85,8 @@ export function transactionOf(manager: unknown, dataSource: DataSource): Transac
   }
   const { queryRunner } = manager;
   if (!queryRunner) return undefined;
-  if (queryRunner.isReleased) {
+  // TypeORM gives back a connection that dies in a transaction: no mistake of the caller's, but an outage.
+  if (queryRunner.isReleased && !queryRunner.isTransactionActive) {
     throw new TypeError('manager belongs to a transaction that is over; await the call before the transaction ends');
   }
   if (queryRunner.getReplicationMode() === 'slave') {

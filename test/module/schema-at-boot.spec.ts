@@ -9,7 +9,7 @@ import { Test } from '@nestjs/testing';
 import { InjectDataSource, TypeOrmModule } from '@nestjs/typeorm';
 import { AuthentifyConfigurationError, AuthentifyModule, authTokenEntity, TokenService } from 'nestjs-authentify';
 import { createAuthTokens } from 'nestjs-authentify/migrations';
-import { DataSource, type DataSourceOptions, type QueryRunner } from 'typeorm';
+import { DataSource, type DataSourceOptions, type QueryRunner, TableColumn } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createDatabase, DATABASE, type TestDatabase } from '../support/database.js';
 import { User } from '../support/users.js';
@@ -155,6 +155,21 @@ describe('R62: tables when the app starts', () => {
     expect(told).toEqual([
       expect.stringMatching(/rotated_at is missing in the database. Run the migration .*typeorm migration:run/),
       expect.stringMatching(/auth_tokens is missing in the database. Run the migration/),
+    ]);
+  });
+
+  it('that demand a value which no session has are named in the log beside the 503', async () => {
+    await connect();
+    await boot();
+    const user = await dataSource.getRepository(User).save({ email: 'a@example.com' });
+    await change(async (queryRunner, table) => {
+      const tenant = new TableColumn({ name: 'tenant', type: 'varchar', length: '9', isNullable: false });
+      if (DATABASE === 'sqljs') tenant.default = 'NULL';
+      await queryRunner.addColumn(table, tenant);
+    });
+    expect(await failureOf(app!.get(TokenService).generateHeaderToken(user))).toMatchObject({ status: 503 });
+    expect(told).toEqual([
+      expect.stringMatching(/tenant demands a value that no session has. Give the column a default/),
     ]);
   });
 });

@@ -253,6 +253,26 @@ describe('a call with { manager }', () => {
     }
   });
 
+  // MySQL's drivers tell of it with the next statement, where it is the same as without a transaction.
+  it.runIf(DATABASE === 'postgres')('is 503 where the connection of a transaction died', async () => {
+    const t = await start();
+    const user = await t.createUser();
+    const failure = await isOver(
+      t.dataSource.transaction(async (manager) => {
+        await t.tokens.generateHeaderToken(user, { manager });
+        const died = new Promise(
+          (resolve) => void manager.queryRunner!.connect().then((one) => one.once('end', resolve)),
+        );
+        const [{ pid }] = await manager.query<[{ pid: number }]>('SELECT pg_backend_pid() AS pid');
+        await t.dataSource.query('SELECT pg_terminate_backend($1)', [pid]);
+        await died;
+        await t.tokens.generateHeaderToken(user, { manager });
+      }),
+    );
+    expect(failure).toBeInstanceOf(AuthentifyUnavailableError);
+    expect(await t.tokens.listUserTokens(user)).toEqual([]);
+  });
+
   it('refuses what is no manager of this data source, before any SQL', async () => {
     const t = await start();
     const user = await t.createUser();

@@ -1,6 +1,7 @@
+import { Logger } from '@nestjs/common';
 import { AuthentifyUnavailableError, AuthentifyUserNotFoundError } from 'nestjs-authentify';
 import { type DataSource, QueryFailedError } from 'typeorm';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { DuplicateDigestError, runStatement } from '../../lib/tokens/database-errors.js';
 import { type Fault, faultOf } from '../../lib/tokens/statements/connections.js';
 
@@ -107,6 +108,44 @@ describe('a statement that fails', () => {
       return String((error as Error).cause).includes('{ manager }');
     });
     expect(await Promise.all(hints)).toEqual([true, false]);
+  });
+});
+
+describe('what the log says of a statement that will fail for good', () => {
+  const told: string[] = [];
+  beforeAll(() => void vi.spyOn(Logger.prototype, 'error').mockImplementation((text: string) => void told.push(text)));
+  afterAll(() => void vi.restoreAllMocks());
+  const toldOf = async (type: Type, driverError: object): Promise<string> => {
+    await refusal(type, driverError);
+    return told.at(-1)!;
+  };
+
+  it.each<[Type, object]>([
+    ['postgres', { code: '23502', message: 'null value in column "tenant" of relation "auth_tokens" violates' }],
+    ['mysql', { errno: 1364, message: "Field 'tenant' doesn't have a default value" }],
+    ['mariadb', { errno: 1048, message: "Column 'tenant' cannot be null" }],
+    ['sqljs', { message: 'NOT NULL constraint failed: auth_tokens.tenant' }],
+    [
+      'better-sqlite3',
+      { code: 'SQLITE_CONSTRAINT_NOTNULL', message: 'NOT NULL constraint failed: auth_tokens.tenant' },
+    ],
+  ])('R62: on %s after %j names the column that nobody fills', async (type, driverError) => {
+    expect(await toldOf(type, driverError)).toMatch(/tenant demands a value that no session has\. Give the column/);
+  });
+
+  it.each<[Type, object]>([
+    ['postgres', { code: '42501' }],
+    ['mysql', { errno: 1142 }],
+    ['mssql', { number: 229 }],
+    ['oracle', { errorNum: 1031 }],
+  ])('R62: on %s after %j says which rights are needed', async (type, driverError) => {
+    expect(await toldOf(type, driverError)).toMatch(/user needs SELECT, INSERT, UPDATE and DELETE/);
+  });
+
+  it('R63: where a subscriber of the app threw, but not what', async () => {
+    const thrown = await toldOf('postgres', {});
+    expect(thrown).toMatch(/^The database cannot answer: The database driver failed, at .*database-errors\.spec\.ts/);
+    expect(thrown).not.toContain('secret');
   });
 });
 
