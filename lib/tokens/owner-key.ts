@@ -6,6 +6,7 @@ import { canonicalUuid } from './uuid.js';
 type ColumnMetadata = EntityMetadata['columns'][number];
 
 const WHOLE_NUMBER = /^-?\d{1,20}$/;
+const HALF_A_PAIR = /\p{Surrogate}/u;
 
 /** Whose sessions a token entity keeps. */
 interface Owners {
@@ -30,7 +31,20 @@ export function ownerKeyOf(user: unknown, owners: Owners): UserId {
   if ((typeof key !== 'string' || key === '') && typeof key !== 'number' && typeof key !== 'bigint') {
     throw new TypeError(`Expected a user entity or its primary key, got ${describe(user)}`);
   }
+  if (typeof key === 'string' && HALF_A_PAIR.test(key)) {
+    throw new TypeError("Expected a user's primary key, got half a surrogate pair, which is no text to a database");
+  }
   return spelled(key, owners);
+}
+
+/**
+ * Whether {@link ownerKeyOf} gives the key of this user in the spelling of the database: by its type, or because the
+ * user was read there. Of other keys only the database can tell: texts by their collation, decimals by their scale.
+ */
+export function isSpelledAsStored(user: unknown, { column, entity }: Owners): boolean {
+  const type = typeOf(column);
+  const isRead = typeof user === 'object' && user !== null && classesOf(user).some((one) => isOf(entity, one));
+  return isRead || isInteger(type) || isBigInteger(type) || type === 'uuid';
 }
 
 /** The key in an entity, or in a plain object that holds it. @throws TypeError for an instance of anything else. */
@@ -73,7 +87,8 @@ function spelled(key: UserId | bigint, { column, dataSource }: Owners): UserId {
   const type = typeOf(column);
   if (isBigInteger(type)) {
     const digits = String(wholeNumber(key));
-    return typeof key === 'number' && readsBigIntegersAsNumbers(dataSource) ? Number(digits) : digits;
+    const isNumber = Number.isSafeInteger(Number(digits)) && readsBigIntegersAsNumbers(dataSource);
+    return isNumber ? Number(digits) : digits;
   }
   if (isInteger(type)) {
     const number = Number(wholeNumber(key));
@@ -94,12 +109,14 @@ function wholeNumber(key: UserId | bigint): bigint {
 
 /** Most drivers give strings, which lose nothing. */
 function readsBigIntegersAsNumbers({ options }: DataSource): boolean {
-  const { type, parseInt8, bigNumberStrings } = options as {
+  const { type, parseInt8, bigNumberStrings, supportBigNumbers } = options as {
     type: string;
     parseInt8?: boolean;
     bigNumberStrings?: boolean;
+    supportBigNumbers?: boolean;
   };
-  return /sql(?:ite|js)/.test(type) || parseInt8 === true || bigNumberStrings === false;
+  const isNumber = parseInt8 === true || bigNumberStrings === false || supportBigNumbers === false;
+  return isNumber || /sql(?:ite|js)/.test(type);
 }
 
 function describe(value: unknown): string {
@@ -108,10 +125,13 @@ function describe(value: unknown): string {
   return typeof value === 'object' ? 'an object without one' : typeof value;
 }
 
+/** Takes no notice of letter case, accents, width, kana, spaces and punctuation (UTS #10, primary strength). */
+const LOOSEST = new Intl.Collator('und', { sensitivity: 'base', ignorePunctuation: true });
+
 /**
- * A key without what a collation may take no notice of: letter case, accents, spaces at the end. Two keys that differ in
- * it are two users' to every database; of others only the database can tell.
+ * Whether two keys may be one user's under some collation. Keys that differ here are two users' to every database; of
+ * others only the database can tell.
  */
-export function loosely(key: UserId | undefined): string {
-  return String(key).normalize('NFKD').replaceAll(/\p{M}/gu, '').toLowerCase().trimEnd();
+export function mayBeSame(key: UserId | undefined, other: UserId | undefined): boolean {
+  return key === other || LOOSEST.compare(String(key), String(other)) === 0;
 }

@@ -7,7 +7,7 @@ import type { Milliseconds } from '../options/duration.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
 import { deadlineOf } from './lifetimes.js';
-import { loosely } from './owner-key.js';
+import { mayBeSame } from './owner-key.js';
 import { TokenChecks } from './token-checks.js';
 import { TokenLookup } from './token-lookup.js';
 
@@ -116,7 +116,7 @@ export class SessionWatcher implements OnModuleDestroy {
 
   #doubt({ sessionId, userId }: Pick<RevokedEvent, 'sessionId' | 'userId'>): void {
     if (sessionId !== undefined) void this.#ask([sessionId]);
-    else void this.#ask(this.#idsWhere((token) => loosely(token.userId) === loosely(userId)));
+    else void this.#ask(this.#idsWhere((token) => mayBeSame(token.userId, userId)));
   }
 
   #wakeBy(time: number): void {

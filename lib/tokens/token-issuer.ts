@@ -73,10 +73,11 @@ export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
   async issue(authType: AuthType, user: unknown, given: IssueTokenOptions<object> = {}): Promise<IssuedTokens<TToken>> {
     const now = Date.now();
     checkNames<IssueTokenOptions<object>>(given, ISSUE_OPTIONS);
-    const userId = this.table.ownerKey(user);
+    this.table.ownerKey(user);
     const lifetimes = this.lifetimesOf(given);
     const context = toContext(given.context, this.options.contextMaxBytes);
 
+    const userId = await this.table.storedKey(user);
     await assertOwner(this.table, userId);
     const createdAt = await this.nextTime(userId, now);
     const id = uuidv7({ msecs: createdAt });

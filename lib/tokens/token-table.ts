@@ -18,7 +18,7 @@ import { checkEngine } from './engine.js';
 import type { AbstractAuthToken, AnyAuthToken, UserId } from './entities/abstract-auth-token.js';
 import { UNREADABLE } from './entities/context.transformer.js';
 import { hide } from './hidden.js';
-import { ownerKeyOf } from './owner-key.js';
+import { isSpelledAsStored, ownerKeyOf } from './owner-key.js';
 import { ownerOf } from './present-users.js';
 import { onConnection, watchConnections } from './statements/connections.js';
 import { SqlComment } from './statements/sql-comment.js';
@@ -147,7 +147,39 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
 
   /** A user's primary key, from the entity or the key itself. @throws TypeError for anything else (R21). */
   ownerKey(user: unknown): UserId {
-    return ownerKeyOf(user, { column: this.ownerColumn, entity: this.userMetadata, dataSource: this.dataSource });
+    return ownerKeyOf(user, this.owners);
+  }
+
+  /**
+   * A user's primary key as the database spells it, which is asked where the key's type does not tell. As given where there
+   * is no such user.
+   *
+   * @throws TypeError as {@link ownerKey} does.
+   */
+  async storedKey(user: unknown): Promise<UserId> {
+    const key = this.ownerKey(user);
+    const { column, entity } = this.owners;
+    if (isSpelledAsStored(user, this.owners)) return key;
+    const [found] = await this.read((rows) =>
+      rows
+        .createQueryBuilder()
+        .select(`user.${column.propertyPath}`, 'key')
+        .from(entity.target, 'user')
+        .where(column.createValueMap(key))
+        .withDeleted()
+        .limit(1)
+        .getRawMany<{ key: unknown }>(),
+    );
+    return found ? (this.dataSource.driver.prepareHydratedValue(found.key, column) as UserId) : key;
+  }
+
+  /** The same for what is told of work that is done: a database that cannot answer any more makes it no failure. */
+  spelledKey(user: unknown): Promise<UserId> {
+    return this.storedKey(user).catch(() => this.ownerKey(user));
+  }
+
+  private get owners() {
+    return { column: this.ownerColumn, entity: this.userMetadata, dataSource: this.dataSource };
   }
 
   /** Criteria: this user's rows, without a join. TypeORM takes an object with a falsy key, such as 0, for none. */
@@ -221,6 +253,8 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
   release<TRow extends AbstractAuthToken>(row: TRow): TToken {
     if (this.options.strictContextAccess) markStrict(row);
     hide(row, 'user');
+    // As some apps' drivers read large integers; JSON cannot carry them.
+    if (typeof (row.userId as unknown) === 'bigint') row.userId = String(row.userId);
     const context = row.context as object | null;
     if (context === null || context === UNREADABLE) refuse(row);
     return row as unknown as TToken;

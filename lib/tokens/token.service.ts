@@ -111,7 +111,7 @@ export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
     const userId = this.table.ownerKey(user);
     const exceptId = options.except === undefined ? undefined : idOf(options.except);
     const count = await workers.tokens.endAllOf(userId, Date.now(), exceptId);
-    tellRevoked(workers, count, 'revoked-all', userId);
+    await tellRevokedOf(user, workers, count, 'revoked-all');
     return count;
   }
 
@@ -139,7 +139,7 @@ export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
     const sessionId = canonicalUuid(id);
     if (sessionId === null) return 0;
     const count = await workers.tokens.end([sessionId], 'revoked', Date.now(), userId);
-    tellRevoked(workers, count, 'revoked', userId, sessionId);
+    await tellRevokedOf(user, workers, count, 'revoked', sessionId);
     return count;
   }
 
@@ -148,6 +148,17 @@ export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
     checkNames(options, TRANSACTION_OPTIONS);
     return this.workers.within(options);
   }
+}
+
+/** Tells of a user as the database spells the key. */
+async function tellRevokedOf(
+  user: unknown,
+  workers: Pick<TokenWorkers, 'events'> & { table: Pick<TokenTable, 'spelledKey'> },
+  count: number,
+  reason: RevokedReason,
+  sessionId?: string,
+): Promise<void> {
+  if (count > 0) tellRevoked(workers, count, reason, await workers.table.spelledKey(user), sessionId);
 }
 
 function tellRevoked(

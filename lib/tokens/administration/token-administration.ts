@@ -47,7 +47,8 @@ export class TokenAdministration<TToken extends AnyAuthToken = AbstractAuthToken
   async revokeAllOf(user: UserId, attribution: Attribution): Promise<number> {
     const userId = this.table.ownerKey(user);
     const count = await this.tokens.endAllOf(userId, Date.now());
-    this.tellRevoked(count, { reason: 'revoked-all', userId, ...attribution });
+    if (count === 0) return 0;
+    this.tellRevoked(count, { reason: 'revoked-all', userId: await this.table.spelledKey(user), ...attribution });
     return count;
   }
 
