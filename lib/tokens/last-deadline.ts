@@ -1,4 +1,5 @@
 import { Brackets, IsNull, LessThanOrEqual } from 'typeorm';
+import { stored } from './entities/instant.transformer.js';
 import { upToTheHour } from './lifetimes.js';
 
 /**
@@ -19,10 +20,10 @@ export const OVER = `token.revokedAt IS NULL AND (token.pruneAt <= :now OR ${LAS
  * index answers: it reads what is due, and in vain at most what becomes due within the hour.
  */
 export function prunable(now: number): Brackets {
-  const isOver = LessThanOrEqual(new Date(now));
+  const isOver = LessThanOrEqual(stored(now));
   return new Brackets((rows) =>
     rows
-      .where({ pruneAt: LessThanOrEqual(upToTheHour(now)) })
+      .where({ pruneAt: LessThanOrEqual(stored(upToTheHour(now).getTime())) })
       .andWhere(
         new Brackets((due) =>
           due

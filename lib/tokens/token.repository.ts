@@ -14,6 +14,7 @@ import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.err
 import type { Milliseconds } from '../options/duration.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AbstractAuthToken, AnyAuthToken, RevokedReason, UserId } from './entities/abstract-auth-token.js';
+import { stored } from './entities/instant.transformer.js';
 import { LIVE, prunable } from './last-deadline.js';
 import { newestFirst, olderThan, positionOf } from './login-order.js';
 import type { NewSession, Page, PresentedToken, RotatedColumns, SlidColumns } from './session-columns.js';
@@ -80,7 +81,7 @@ export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> ex
       accessTokenHash: In(accessDigests),
       lastRefreshedAt: session.lastRefreshedAt,
       revokedAt: IsNull(),
-      expiresAt: MoreThan(new Date(now)),
+      expiresAt: MoreThan(stored(now)),
     };
     return (await this.table.update(unchanged, columns)) === 1;
   }
@@ -125,7 +126,11 @@ export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> ex
 
   /** Forgets what the grace period of these sessions' last rotation was derived from. */
   wipeSalts(ids: readonly string[], rotatedUntil: Date): Promise<number> {
-    const stale: Criteria = { id: In(ids), rotationSalt: Not(IsNull()), rotatedAt: LessThanOrEqual(rotatedUntil) };
+    const stale: Criteria = {
+      id: In(ids),
+      rotationSalt: Not(IsNull()),
+      rotatedAt: LessThanOrEqual(stored(rotatedUntil.getTime())),
+    };
     return this.table.update(stale, { rotationSalt: null });
   }
 

@@ -6,6 +6,7 @@ import { AuthentifyEvents } from '../../events/authentify-events.js';
 import type { ResolvedOptions } from '../../options/resolved-options.js';
 import type { AuthType } from '../auth-type.js';
 import type { AbstractAuthToken, AnyAuthToken, RevokedReason, UserId } from '../entities/abstract-auth-token.js';
+import { stored } from '../entities/instant.transformer.js';
 import type { IssuedTokens } from '../issued-tokens.js';
 import { pruneAtOf } from '../lifetimes.js';
 import { type IssueTokenOptions, TokenIssuer } from '../token-issuer.js';
@@ -82,7 +83,7 @@ export class TokenAdministration<TToken extends AnyAuthToken = AbstractAuthToken
    * @returns whether there was such a row.
    */
   async delete(token: TToken, attribution: Attribution): Promise<boolean> {
-    const keptLongEnough = { revokedAt: Not(IsNull()), pruneAt: LessThanOrEqual(new Date()) };
+    const keptLongEnough = { revokedAt: Not(IsNull()), pruneAt: LessThanOrEqual(stored(Date.now())) };
     const deletable = this.options.keepExpiredTokens === false ? {} : keptLongEnough;
     if ((await this.table.delete({ id: token.id, ...deletable })) !== 1) return false;
     const session = sessionOf(token);

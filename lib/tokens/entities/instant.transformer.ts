@@ -10,3 +10,8 @@ export const instantTransformer: ValueTransformer = {
   from: (value: string | number | null | undefined) =>
     value === null || value === undefined ? value : new Date(Number(value)),
 };
+
+/** An instant for an operator such as `LessThan`, as it is stored: TypeORM 0.3 does not transform it in every criteria. */
+export function stored(instant: number): Date {
+  return instant as unknown as Date;
+}
