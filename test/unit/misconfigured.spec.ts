@@ -148,7 +148,10 @@ describe('R77: a set-up that cannot work', () => {
   it('is none where a hook class is transient, or a provider with what it injects', async () => {
     await boot(() => ({ imports: [database({ synchronize: true }), authentify({ postAuthHandler: TransientHook })] }));
     await boot(() => ({
-      imports: [database({ synchronize: true }), authentify({ postAuthHandler: TransientHook, postAutoRefreshHandler: HookWithAudit })],
+      imports: [
+        database({ synchronize: true }),
+        authentify({ postAuthHandler: TransientHook, postAutoRefreshHandler: HookWithAudit }),
+      ],
       providers: [TransientHook, HookWithAudit, Audit],
     }));
   });
