@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 import { findChromium } from './test/browser/support/find-chromium.js';
 
 /** Server databases and where they listen; sql.js needs none. */
-const SERVERS = { postgres: 5432, mariadb: 3306 };
+const SERVERS = { postgres: Number(process.env.AUTHENTIFY_TEST_POSTGRES_PORT ?? 5432), mariadb: 3306 };
 
 /** Databases that must answer, as in CI: `AUTHENTIFY_TEST_DATABASES=postgres,mariadb`. */
 const required = new Set((process.env.AUTHENTIFY_TEST_DATABASES ?? '').split(',').filter(Boolean));

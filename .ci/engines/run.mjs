@@ -31,7 +31,7 @@ const node = resolve(process.execPath, '../..');
 const headers = existsSync(join(node, 'include/node/node.h')) ? { npm_config_nodedir: node } : {};
 const QUIET = { npm_config_loglevel: 'error', npm_config_audit: 'false', npm_config_fund: 'false', NO_COLOR: '1' };
 const run = (command, args, options) =>
-  promisify(execFile)(command, args, { timeout: 300_000, ...options, env: { ...process.env, ...headers, ...QUIET } });
+  promisify(execFile)(command, args, { timeout: 540_000, ...options, env: { ...process.env, ...headers, ...QUIET } });
 
 const words = process.argv.slice(2);
 const engines = ENGINES.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));

@@ -37,6 +37,7 @@ const sidebar: DefaultTheme.SidebarItem[] = [
       { text: 'WebSockets', link: '/guide/websockets' },
       { text: 'Several user types', link: '/guide/user-types' },
       { text: 'Production checklist', link: '/guide/production' },
+      { text: 'When the database fails over', link: '/guide/failover' },
       { text: 'Toward a billion sessions', link: '/guide/scale' },
     ],
   },

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { AuthentifyUnavailableError, AuthentifyEvents, type IssuedTokens } from 'nestjs-authentify';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { type Setup, startApp, type TestApp } from '../support/app.js';
-import { DATABASE } from '../support/database.js';
+import { DATABASE, PORT } from '../support/database.js';
 import { DatabaseProxy } from './proxy.js';
 
 export const IS_SERVER = DATABASE !== 'sqljs';
@@ -46,9 +46,8 @@ export async function startBehindProxy(setup: Setup = {}): Promise<FaultyApp> {
 
 /** The same database without proxy, entities or logging. */
 export function directOptions({ options }: DataSource): DataSourceOptions {
-  const port = DATABASE === 'mariadb' ? 3306 : 5432;
   const { logger: _logger, ...rest } = options;
-  return { ...rest, port, entities: [], synchronize: false, logging: false } as DataSourceOptions;
+  return { ...rest, port: PORT, entities: [], synchronize: false, logging: false } as DataSourceOptions;
 }
 
 /** The sessions' table, quoted. */

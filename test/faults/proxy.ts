@@ -1,7 +1,7 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { DATABASE } from '../support/database.js';
+import { DATABASE, PORT } from '../support/database.js';
 
 /** Where in the life of a statement a fault strikes. */
 export const MOMENTS = ['before it arrives', 'before its answer', 'after its answer'] as const;
@@ -35,7 +35,6 @@ interface ArmedTrap extends Trap {
 
 const COM_STMT_PREPARE = 0x16;
 const COM_STMT_EXECUTE = 0x17;
-const UPSTREAM = DATABASE === 'mariadb' ? 3306 : 5432;
 /** Below the range that outgoing connections take theirs from, so that a port left for a while is still free. */
 const PORTS = [20_000, 32_000] as const;
 
@@ -137,7 +136,7 @@ export class DatabaseProxy {
 
 /** One client and its connection to the database, message by message. */
 class Connection {
-  private readonly database = connect({ port: UPSTREAM, host: '127.0.0.1', noDelay: true });
+  private readonly database = connect({ port: PORT, host: '127.0.0.1', noDelay: true });
   private readonly split = messageSplitter();
   private readonly statements = new PreparedStatements();
   /** Messages that wait behind a stopped one. */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import libsql from 'libsql';
@@ -14,6 +15,13 @@ import {
 
 /** The database this run is about; `vitest.config.ts` runs every suite once for each that answers. */
 export const DATABASE = process.env.AUTHENTIFY_TEST_DATABASE ?? 'sqljs';
+
+/** Where PostgreSQL listens; another server than CI's for a run by hand. */
+const POSTGRES_PORT = Number(process.env.AUTHENTIFY_TEST_POSTGRES_PORT ?? 5432);
+export const PORT = DATABASE === 'mariadb' ? 3306 : POSTGRES_PORT;
+
+/** A driver for TypeORM's `better-sqlite3` instead of sql.js, for a run by hand: the name or the path of a package. */
+const SQLITE = process.env.AUTHENTIFY_TEST_SQLITE;
 
 /** Options of a data source with a single connection. */
 export const ONE_CONNECTION = {
@@ -60,7 +68,7 @@ export async function createDatabase(): Promise<TestDatabase> {
     const server: DataSourceOptions = {
       type: 'postgres',
       host: '127.0.0.1',
-      port: 5432,
+      port: PORT,
       username: 'postgres',
       database: 'test',
     };
@@ -77,6 +85,10 @@ export async function createDatabase(): Promise<TestDatabase> {
       options: { ...server, database: name, extra: { connectionLimit: 10 } },
       drop: () => administer(server, `DROP DATABASE \`${name}\``),
     };
+  }
+  if (SQLITE !== undefined) {
+    const driver: unknown = createRequire(import.meta.url)(SQLITE);
+    return { options: { type: 'better-sqlite3', driver, database: ':memory:' }, drop: async () => {} };
   }
   return { options: { type: 'sqljs' }, drop: async () => {} };
 }
