@@ -1,12 +1,16 @@
-import type { ValueTransformer } from 'typeorm';
+import { FindOperator, type ValueTransformer } from 'typeorm';
 
 /**
  * Stores an instant as epoch milliseconds, so that no time zone of a process or a session can shift it (R24).
  * PostgreSQL and MySQL hand `bigint` back as a string.
  */
 export const instantTransformer: ValueTransformer = {
-  // TypeORM transforms a find operator's value in place, so a repeated statement brings it here a second time.
-  to: (value: Date | number | null | undefined) => (value instanceof Date ? value.getTime() : value),
+  to: (value: unknown) => {
+    // TypeORM 0.3 hands over the operators of an UPDATE and a DELETE as they are, TypeORM 1 their values.
+    if (value instanceof FindOperator) value.transformValue(instantTransformer);
+    // A find operator's value is transformed in place, so a repeated statement brings it here a second time.
+    return value instanceof Date ? value.getTime() : value;
+  },
   from: (value: string | number | null | undefined) =>
     value === null || value === undefined ? value : new Date(Number(value)),
 };
