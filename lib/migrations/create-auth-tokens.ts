@@ -4,7 +4,7 @@ import { type MigrationInterface, type QueryRunner, Table, type TableColumn, typ
 export interface CreateAuthTokensOptions {
   /** The users' table, which must be there already; with its schema or database where that is not the default one. */
   userTable: string;
-  /** The table to make. Default `'auth_tokens'`. */
+  /** The table to make, by its name in the database. Default `'auth_tokens'`, as the naming strategy writes it. */
   tokenTable?: string;
 }
 
@@ -43,10 +43,7 @@ const COLUMNS: readonly TableColumnOptions[] = [
  * export class CreateAuthTokens1767225600000 extends createAuthTokens({ userTable: 'users' }) {}
  * ```
  */
-export function createAuthTokens({
-  userTable,
-  tokenTable = 'auth_tokens',
-}: CreateAuthTokensOptions): new () => MigrationInterface {
+export function createAuthTokens({ userTable, tokenTable }: CreateAuthTokensOptions): new () => MigrationInterface {
   return class implements MigrationInterface {
     /** @throws Error where the users' table is missing, or its primary key is not one column. */
     async up(queryRunner: QueryRunner): Promise<void> {
@@ -58,21 +55,33 @@ export function createAuthTokens({
             'name your users’ table in userTable, and let this migration run after the one that makes it',
         );
       }
-      await queryRunner.createTable(authTokensTable(tokenTable, userTable, key));
-      await leaveRoomForSlides(queryRunner, tokenTable);
+      const table = tokenTable ?? defaultTable(queryRunner);
+      await queryRunner.createTable(authTokensTable(queryRunner, table, userTable, key));
+      await leaveRoomForSlides(queryRunner, table);
     }
 
     async down(queryRunner: QueryRunner): Promise<void> {
-      await queryRunner.dropTable(tokenTable);
+      await queryRunner.dropTable(tokenTable ?? defaultTable(queryRunner));
     }
   };
 }
 
+/** As the entity asks the naming strategy, which may rename even what has a name. */
+function columnName({ connection }: QueryRunner, name: string): string {
+  const property = name === 'user_id' ? 'user' : name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+  return connection.namingStrategy.columnName(property, name, []);
+}
+
+function defaultTable({ connection }: QueryRunner): string {
+  return connection.namingStrategy.tableName('AuthToken', 'auth_tokens');
+}
+
 /** Nothing here has a name of its own: the naming strategy gives the ones that the entity expects. */
-function authTokensTable(name: string, userTable: string, userKey: TableColumn): Table {
+function authTokensTable(queryRunner: QueryRunner, name: string, userTable: string, userKey: TableColumn): Table {
+  const named = (column: string): string => columnName(queryRunner, column);
   return new Table({
     name,
-    columns: [...COLUMNS, ownerColumn(userKey)],
+    columns: [...COLUMNS, ownerColumn(userKey)].map((column) => ({ ...column, name: named(column.name) })),
     indices: [
       { columnNames: ['access_token_hash'], isUnique: true },
       { columnNames: ['refresh_family_hash'], isUnique: true },
@@ -80,10 +89,10 @@ function authTokensTable(name: string, userTable: string, userKey: TableColumn):
       { columnNames: ['prune_at'] },
       { columnNames: ['created_at'] },
       { columnNames: ['user_id', 'created_at'] },
-    ],
+    ].map((index) => ({ ...index, columnNames: index.columnNames.map(named) })),
     foreignKeys: [
       {
-        columnNames: ['user_id'],
+        columnNames: [named('user_id')],
         referencedTableName: userTable,
         referencedColumnNames: [userKey.name],
         onDelete: 'CASCADE',

@@ -1,7 +1,14 @@
 import type { Type } from '@nestjs/common';
 import { authTokenEntity } from 'nestjs-authentify';
 import { createAuthTokens } from 'nestjs-authentify/migrations';
-import { DataSource, type MixedList, type QueryRunner, Table } from 'typeorm';
+import {
+  DataSource,
+  DefaultNamingStrategy,
+  type MixedList,
+  type NamingStrategyInterface,
+  type QueryRunner,
+  Table,
+} from 'typeorm';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createDatabase, DATABASE, type TestDatabase } from '../support/database.js';
 import { KEYS } from '../support/keyed-users.js';
@@ -14,9 +21,13 @@ afterEach(async () => {
   await database.drop();
 });
 
-async function connect(entities: Type<unknown>[], migrations: MixedList<Type<unknown>>): Promise<void> {
+async function connect(
+  entities: Type<unknown>[],
+  migrations: MixedList<Type<unknown>>,
+  namingStrategy: NamingStrategyInterface = new DefaultNamingStrategy(),
+): Promise<void> {
   database = await createDatabase();
-  const options = { ...database.options, entities, migrations: migrations as Type<unknown>[] };
+  const options = { ...database.options, entities, migrations: migrations as Type<unknown>[], namingStrategy };
   dataSource = await new DataSource(options).initialize();
 }
 
@@ -73,6 +84,25 @@ describe.runIf(DATABASE === 'postgres')('the shipped migration on PostgreSQL', (
 });
 
 describe('the shipped migration', () => {
+  it.each([
+    ['in capitals', (name: string) => name.toUpperCase()],
+    ['with a prefix', (name: string) => `app_${name}`],
+  ])('names all as the entity does where the naming strategy writes given names %s', async (_, rename) => {
+    class Renaming extends DefaultNamingStrategy {
+      override tableName = (target: string, given: string | undefined) => rename(given ?? target);
+      override columnName = (property: string, given: string | undefined) => rename(given ?? property);
+    }
+    const [, userEntity] = KEYS[0]!;
+    class CreateAuthTokens1767225600000 extends createAuthTokens({ userTable: rename('users') }) {}
+    const entities = [userEntity, authTokenEntity(() => userEntity)];
+    await connect(entities, [CreateAuthTokens1767225600000], new Renaming());
+    const users = Table.create(dataSource.getMetadata(userEntity), dataSource.driver);
+    await withRunner((queryRunner) => queryRunner.createTable(users));
+    await dataSource.runMigrations();
+    expect(await drift()).toEqual([]);
+    await dataSource.undoLastMigration();
+  });
+
   it('says what is missing where there are no users yet', async () => {
     class TooEarly1767225600000 extends createAuthTokens({ userTable: 'people' }) {}
     await connect([], [TooEarly1767225600000]);

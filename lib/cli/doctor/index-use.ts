@@ -37,10 +37,10 @@ const EXPLAINERS: Record<string, Explainer> = {
 
 /** The look-ups that must never walk the table; of two values, because planners know the answer to one. */
 const LOOK_UPS: Record<string, string> = {
-  access_token_hash: "token.accessTokenHash IN ('0', '1')",
-  refresh_family_hash: "token.refreshFamilyHash IN ('0', '1')",
-  rotation_salt: "token.rotationSalt > ''",
-  prune_at: 'token.pruneAt <= 0',
+  accessTokenHash: "token.accessTokenHash IN ('0', '1')",
+  refreshFamilyHash: "token.refreshFamilyHash IN ('0', '1')",
+  rotationSalt: "token.rotationSalt > ''",
+  pruneAt: 'token.pruneAt <= 0',
 };
 
 /** Columns whose index the database would not use. */
@@ -48,7 +48,8 @@ export async function unusedIndexes(queryRunner: QueryRunner, { dataSource, rows
   const uses = EXPLAINERS[dataSource.options.type];
   if (!uses) return [];
   const unused: string[] = [];
-  for (const [column, condition] of Object.entries(LOOK_UPS)) {
+  for (const [property, condition] of Object.entries(LOOK_UPS)) {
+    const column = rows.metadata.findColumnWithPropertyName(property)?.databaseName ?? property;
     const query = rows.createQueryBuilder('token').select('token.id').where(condition).getQueryAndParameters();
     if (!(await uses(queryRunner, query, column))) unused.push(column);
   }
