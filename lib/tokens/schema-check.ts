@@ -2,11 +2,13 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type Type } fr
 import { HttpAdapterHost } from '@nestjs/core';
 import { from, lastValueFrom, timeout } from 'rxjs';
 import type { DataSource } from 'typeorm';
-import { AUTH_DATA_SOURCE, AUTH_TOKEN_ENTITY } from '../authentify.constants.js';
+import { AUTH_DATA_SOURCE, AUTH_TOKEN_ENTITY, AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
 import type { Milliseconds } from '../options/duration.js';
+import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AnyAuthToken } from './entities/abstract-auth-token.js';
 import { codeOf } from './error-codes.js';
+import { SqlComment } from './statements/sql-comment.js';
 import { describeFaults, readNothing, schemaFaults } from './table-schema.js';
 
 /** How long the boot waits for an answer. */
@@ -31,14 +33,15 @@ export class SchemaCheck implements OnApplicationBootstrap {
     @Inject(AUTH_DATA_SOURCE) private readonly dataSource: DataSource,
     @Inject(AUTH_TOKEN_ENTITY) private readonly entity: Type<AnyAuthToken>,
     private readonly host: HttpAdapterHost,
+    @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
   ) {}
 
   /** @throws AuthentifyConfigurationError that names what is missing and what makes it. */
   async onApplicationBootstrap(): Promise<void> {
-    const { dataSource, entity, host } = this;
+    const { dataSource, entity, host, options } = this;
     if (unchecked.has(dataSource)) return;
     try {
-      await lastValueFrom(from(assertSchema(dataSource, entity)).pipe(timeout(PATIENCE)));
+      await lastValueFrom(from(assertSchema(dataSource, entity, options.sqlComment)).pipe(timeout(PATIENCE)));
     } catch (error) {
       // A program without HTTP may be the very one that migrates.
       const mayMigrate = !host.httpAdapter && dataSource.migrations.length > 0;
@@ -57,11 +60,16 @@ export class SchemaCheck implements OnApplicationBootstrap {
  *
  * @throws AuthentifyConfigurationError that names what is missing; the driver's error where nothing is.
  */
-export async function assertSchema(dataSource: DataSource, entity: Type<AnyAuthToken>): Promise<void> {
+export async function assertSchema(
+  dataSource: DataSource,
+  entity: Type<AnyAuthToken>,
+  sqlComment: string | null = null,
+): Promise<void> {
   const metadata = dataSource.getMetadata(entity);
   const queryRunner = dataSource.createQueryRunner('master');
   try {
-    await readNothing(queryRunner, metadata);
+    // A replica may not have the tables yet.
+    await readNothing(new SqlComment(sqlComment, dataSource).on(queryRunner), metadata);
   } catch (error) {
     const faults = await schemaFaults(queryRunner, metadata);
     if (faults.length === 0) throw error;

@@ -56,7 +56,7 @@ const NO_TEXTS = /int|date|time|uuid|uniqueidentifier|bool|binary|blob|bytea|flo
  * also where a date would be compared with a column of another type.
  */
 export async function readNothing(queryRunner: QueryRunner, metadata: EntityMetadata): Promise<void> {
-  const rows = queryRunner.manager.createQueryBuilder<AbstractAuthToken>(metadata.target, 'token');
+  const rows = queryRunner.manager.createQueryBuilder<AbstractAuthToken>(metadata.target, 'token', queryRunner);
   joinUser(rows, usersOf(metadata));
   rows.addSelect([...DIGEST_COLUMNS, 'pruneAt'].map((name) => `token.${name}`)).where('1 = 0');
   for (const name of INSTANTS) rows.andWhere(`token.${name} > 0`);

@@ -201,6 +201,8 @@ describe('behind a proxy that splits reads from writes', () => {
     async (kind, preparedStatements) => {
       const options = { maxSessionsPerUser: 5, sqlComment: COMMENT, preparedStatements };
       const { t, user } = await start(kind, { options });
+      const schemaCheck = t.statements.statements.find(({ sql }) => sql.includes('1 = 0'));
+      expect(schemaCheck?.sql).toMatch(`/*${COMMENT}*/ `);
       const statements = await t.statements.during(() => walk(t, user));
       expect(statements.length).toBeGreaterThan(20);
       expect(statements.filter((sql) => !sql.startsWith(`/*${COMMENT}*/ `))).toEqual([]);
