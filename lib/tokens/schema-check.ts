@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type Type } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { from, lastValueFrom, timeout } from 'rxjs';
-import type { DataSource } from 'typeorm';
+import type { DataSource, QueryRunner } from 'typeorm';
 import { AUTH_DATA_SOURCE, AUTH_TOKEN_ENTITY, AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
 import type { Milliseconds } from '../options/duration.js';
@@ -9,7 +9,7 @@ import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AnyAuthToken } from './entities/abstract-auth-token.js';
 import { codeOf } from './error-codes.js';
 import { SqlComment } from './statements/sql-comment.js';
-import { describeFaults, readNothing, schemaFaults } from './table-schema.js';
+import { describeFaults, readInstant, readNothing, SAMPLE, schemaFaults } from './table-schema.js';
 
 /** How long the boot waits for an answer. */
 const PATIENCE: Milliseconds = 10_000;
@@ -58,7 +58,8 @@ export class SchemaCheck implements OnApplicationBootstrap {
 /**
  * Asks first for what is cheap: only where that fails, what the tables are like.
  *
- * @throws AuthentifyConfigurationError that names what is missing; the driver's error where nothing is.
+ * @throws AuthentifyConfigurationError that names what is missing, or cannot be relied on; the driver's error where
+ * nothing is.
  */
 export async function assertSchema(
   dataSource: DataSource,
@@ -69,8 +70,11 @@ export async function assertSchema(
   const queryRunner = dataSource.createQueryRunner('master');
   try {
     // A replica may not have the tables yet.
-    await readNothing(new SqlComment(sqlComment, dataSource).on(queryRunner), metadata);
+    const onPrimary = new SqlComment(sqlComment, dataSource).on(queryRunner);
+    await assertReadsInstants(onPrimary);
+    await readNothing(onPrimary, metadata);
   } catch (error) {
+    if (error instanceof AuthentifyConfigurationError) throw error;
     const faults = await schemaFaults(queryRunner, metadata);
     if (faults.length === 0) throw error;
     throw new AuthentifyConfigurationError(
@@ -80,6 +84,17 @@ export async function assertSchema(
   } finally {
     await queryRunner.release();
   }
+}
+
+/** An instant that a driver reads as another one would let sessions live on past their end, or end them all. */
+async function assertReadsInstants(queryRunner: QueryRunner): Promise<void> {
+  const read = await readInstant(queryRunner);
+  if (read === undefined || Number(read) === SAMPLE) return;
+  throw new AuthentifyConfigurationError(
+    'dataSource',
+    'has settings by which its driver reads 64-bit integers as other values than the database has. Leave out what does ' +
+      'it: binary: true of pg, a type parser for int8, or a typeCast of mysql2',
+  );
 }
 
 function told(code: string): string {

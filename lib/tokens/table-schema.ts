@@ -63,6 +63,25 @@ export async function readNothing(queryRunner: QueryRunner, metadata: EntityMeta
   await rows.cache(false).getMany();
 }
 
+/** An instant in epoch milliseconds, each of whose bytes counts. */
+export const SAMPLE = 1_795_881_600_123;
+
+/**
+ * {@link SAMPLE} as it comes back from the database; `undefined` where no setting of the driver could change it. With a
+ * parameter, as all statements of the library: `pg` applies `binary` to those only.
+ */
+export async function readInstant(queryRunner: QueryRunner): Promise<unknown> {
+  const { type } = queryRunner.connection.options;
+  const sql = new Map<string, string>([
+    ['postgres', 'SELECT CAST($1 AS bigint) AS instant'],
+    ['mysql', 'SELECT CAST(? AS signed) AS instant'],
+    ['mariadb', 'SELECT CAST(? AS signed) AS instant'],
+  ]).get(type);
+  if (sql === undefined) return undefined;
+  const [row] = (await queryRunner.query(sql, [SAMPLE])) as { instant: unknown }[];
+  return row?.instant;
+}
+
 /** Tables and columns that a token entity, and its users' where their sessions are read with them, lack in the database. */
 export async function schemaFaults(queryRunner: QueryRunner, metadata: EntityMetadata): Promise<SchemaFault[]> {
   const users = usersOf(metadata);

@@ -43,7 +43,6 @@ const POSTGRES: Record<string, object> = {
   'types that read integers as BigInt': { extra: { types: typesWith(BigInt) } },
   'types that read integers as numbers': { extra: { types: typesWith(Number) } },
   parseInt8: { parseInt8: true },
-  binary: { extra: { binary: true } },
   statement_timeout: { extra: { statement_timeout: 20_000 } },
   query_timeout: { extra: { query_timeout: 20_000 } },
 };
@@ -79,6 +78,18 @@ describe.skipIf(settings.length === 0)('a setting of the driver', () => {
     expect(await prepared.tokens.listUserTokens(user)).toHaveLength(1);
     expect(await prepared.tokens.revokeUserToken(user, session.token.id)).toBe(1);
     expect(await prepared.tokens.verifyToken(session.accessToken)).toBeNull();
+  });
+});
+
+const MISREADING: Record<string, object> = {
+  mariadb: { extra: { typeCast: (field: Field, next: () => unknown) => (field.type === 'LONGLONG' ? 7 : next()) } },
+  postgres: { extra: { binary: true } },
+};
+
+describe.skipIf(!(DATABASE in MISREADING))('R72: a setting by which the driver reads other instants', () => {
+  it('stops the boot', async () => {
+    const dataSource = MISREADING[DATABASE] as Partial<DataSourceOptions>;
+    await expect(startApp({ dataSource })).rejects.toThrow(/dataSource has settings by which .* 64-bit integers/);
   });
 });
 
