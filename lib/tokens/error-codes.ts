@@ -169,6 +169,11 @@ export function errorCodesOf(source: ErrorSource): ErrorCodes {
   return engineOf(source).codes;
 }
 
+/** Whether the database runs in this process, so that there is no connection to lose. */
+export function isInProcess(source: ErrorSource): boolean {
+  return engineOf(source) === sqlite;
+}
+
 /** The driver's error, out of the one that TypeORM made of it. */
 export function driverErrorOf(error: unknown): DriverError {
   return Object((error as { driverError?: unknown } | null)?.driverError ?? error) as DriverError;

@@ -1,5 +1,5 @@
 import type { DataSource, QueryRunner } from 'typeorm';
-import { type ErrorSource, errorCodesOf, ownCodeOf } from '../error-codes.js';
+import { errorCodesOf, type ErrorSource, isInProcess, ownCodeOf } from '../error-codes.js';
 
 /** A connection of `pg`, `mysql2` or `mysql`, as its pool hands it out. */
 export interface Connection {
@@ -92,7 +92,8 @@ export type Fault =
 /** Whether the connection on which a statement failed is of no more use (R72). */
 export function faultOf(source: ErrorSource, error: unknown): Fault | undefined {
   const [code, codes] = [ownCodeOf(source, error), errorCodesOf(source)];
-  if (code === undefined || codes.ended.test(code)) return 'lost';
+  if (code === undefined) return isInProcess(source) ? undefined : 'lost';
+  if (codes.ended.test(code)) return 'lost';
   return codes.readOnly.test(code) ? 'read-only' : undefined;
 }
 
