@@ -79,17 +79,19 @@ function defaultTable({ connection }: QueryRunner): string {
 /** Nothing here has a name of its own: the naming strategy gives the ones that the entity expects. */
 function authTokensTable(queryRunner: QueryRunner, name: string, userTable: string, userKey: TableColumn): Table {
   const named = (column: string): string => columnName(queryRunner, column);
+  const renamed = (column: TableColumnOptions): TableColumnOptions => ({ ...column, name: named(column.name) });
+  const indexOn = (...columns: string[]): { columnNames: string[] } => ({ columnNames: columns.map(named) });
   return new Table({
     name,
-    columns: [...COLUMNS, ownerColumn(userKey)].map((column) => ({ ...column, name: named(column.name) })),
+    columns: [...COLUMNS, ownerColumn(userKey)].map(renamed),
     indices: [
-      { columnNames: ['access_token_hash'], isUnique: true },
-      { columnNames: ['refresh_family_hash'], isUnique: true },
-      { columnNames: ['rotation_salt'] },
-      { columnNames: ['prune_at'] },
-      { columnNames: ['created_at'] },
-      { columnNames: ['user_id', 'created_at'] },
-    ].map((index) => ({ ...index, columnNames: index.columnNames.map(named) })),
+      { ...indexOn('access_token_hash'), isUnique: true },
+      { ...indexOn('refresh_family_hash'), isUnique: true },
+      indexOn('rotation_salt'),
+      indexOn('prune_at'),
+      indexOn('created_at'),
+      indexOn('user_id', 'created_at'),
+    ],
     foreignKeys: [
       {
         columnNames: [named('user_id')],
