@@ -134,6 +134,8 @@ async function emptied(options) {
       await client.connect();
       await client.query('DROP SCHEMA public CASCADE');
       await client.query('CREATE SCHEMA public');
+      // Where all connections are one session, those of the walk before stay.
+      await client.query('DEALLOCATE ALL');
       return options;
     } catch (error) {
       if (tries === 100) throw error;

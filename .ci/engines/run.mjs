@@ -24,7 +24,7 @@ const peers = (typeorm, nest) => ({
   ...Object.fromEntries(['passport', 'reflect-metadata', 'rxjs'].map((name) => [name, devDependencies[name]])),
   typeorm,
 });
-const APPS = { 'typeorm-1': peers(devDependencies.typeorm) };
+const APPS = { 'typeorm-1': peers(devDependencies.typeorm), 'typeorm-0.3.20': peers('0.3.20', '^11.0.0') };
 
 // What compiles against Node.js finds its headers beside it, where they are.
 const node = resolve(process.execPath, '../..');

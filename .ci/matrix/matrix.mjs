@@ -125,8 +125,13 @@ async function install(app, { manager, program, dependencies, rows }, tarball) {
 
 async function outcomeOf(app, program, { name, format, variant }, binary, databases) {
   try {
-    await run(binary, [`build/${program}.js`, variant, databases.join(',')], { cwd: join(app, format) });
-    return true;
+    const args = [`build/${program}.js`, variant, databases.join(',')];
+    const { stdout, stderr } = await run(binary, args, { cwd: join(app, format) });
+    // Nobody could do anything about one in apps as plain as these, nor about sessions that take the slow way.
+    const isWarning = (line) => /\b(?:WARN|ERROR)\b|through TypeORM/.test(line);
+    const warnings = [stdout, stderr].join('\n').split('\n').filter(isWarning);
+    if (warnings.length > 0) console.log(`${name}:\n${warnings.join('\n')}`);
+    return warnings.length === 0;
   } catch (error) {
     console.log(`${name}:\n${error.stdout}${error.stderr}`);
     return false;

@@ -16,7 +16,7 @@ const BUNDLERS = { webpack: '^5.113.0', esbuild: '^0.28.2' };
 const PEERS = {
   'nest12-typeorm1': current(...NEST, 'typeorm', 'reflect-metadata', 'rxjs'),
   'nest12-typeorm0.3': { ...current(...NEST, 'reflect-metadata', 'rxjs'), typeorm: '^0.3.20' },
-  'nest11-typeorm1': { ...NEST_11, ...current('typeorm', 'reflect-metadata', 'rxjs') },
+  'nest11-typeorm1.0.0': { ...NEST_11, ...current('reflect-metadata', 'rxjs'), typeorm: '1.0.0' },
   // Of Nest 11 the newest release; of the others the very oldest.
   'nest11-typeorm0.3.20': { ...NEST_11, typeorm: '0.3.20', 'reflect-metadata': '0.1.13', rxjs: '7.2.0' },
 };

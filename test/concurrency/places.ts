@@ -48,7 +48,7 @@ export async function connectionOf(
   directory: string,
 ): Promise<Partial<DataSourceOptions>> {
   if (file) {
-    const { default: driver } = (await import('libsql')) as { default: unknown };
+    const { libsql: driver } = await import('../support/libsql.js');
     const database = join(directory, 'sessions.sqlite');
     return { type: 'better-sqlite3', driver, database, timeout: 10_000, enableWAL: true } as Partial<DataSourceOptions>;
   }

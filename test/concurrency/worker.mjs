@@ -39,7 +39,11 @@ Get('me')(MeController.prototype, 'me', me);
 Controller()(MeController);
 
 const { file, sessionSql, pool, ...reach } = settings.dataSource;
-const driver = file ? { driver: createRequire(import.meta.url)('libsql') } : {};
+const Libsql = createRequire(import.meta.url)('libsql');
+function libsql(...given) {
+  return new Libsql(...given);
+}
+const driver = file ? { driver: libsql } : {};
 const dataSource = await new DataSource({ ...reach, ...driver, entities: [User, tokenEntity] }).initialize();
 if (sessionSql) {
   const runners = Array.from({ length: pool }, () => dataSource.createQueryRunner());

@@ -10,7 +10,7 @@ import { directOptions, eventsOf, IS_SERVER } from './faults.js';
 import { DatabaseProxy, type Moment, type Stop, type Trap } from './proxy.js';
 
 const WORKER = fileURLToPath(new URL('worker.mjs', import.meta.url));
-const READ = /SELECT .*auth_tokens/s;
+const READ = /SELECT .*auth_tokens.* IN \(/s;
 const INSERT = /INSERT INTO .*auth_tokens/s;
 const WRITE = /UPDATE .*auth_tokens/s;
 const END = /(UPDATE|DELETE FROM) .*auth_tokens/s;

@@ -1,10 +1,15 @@
 // The data source file of an app, as the command lines of TypeORM and of the library read it.
 import 'reflect-metadata';
-import libsql from 'libsql';
+import Libsql from 'libsql';
 import { Column, DataSource, Entity, PrimaryGeneratedColumn } from 'typeorm';
 
 const { authTokenEntity } = await import(process.env.AUTHENTIFY_TEST_LIBRARY);
 const options = JSON.parse(process.env.AUTHENTIFY_TEST_DATA_SOURCE);
+
+/** TypeORM 0.3 calls it without `new`. */
+function libsql(...given) {
+  return new Libsql(...given);
+}
 
 class User {}
 PrimaryGeneratedColumn({ type: 'int' })(User.prototype, 'id');

@@ -3,7 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import libsql from 'libsql';
 import {
   AbstractLogger,
   DataSource,
@@ -12,6 +11,7 @@ import {
   type LogMessage,
   type QueryRunner,
 } from 'typeorm';
+import { libsql } from './libsql.js';
 
 /** The database this run is about; `vitest.config.ts` runs every suite once for each that answers. */
 export const DATABASE = process.env.AUTHENTIFY_TEST_DATABASE ?? 'sqljs';

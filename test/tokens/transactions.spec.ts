@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import libsql from 'libsql';
 import {
   type AuthentifyEvent,
   AuthentifyEvents,
@@ -14,6 +13,7 @@ import { DataSource, type DataSourceOptions, type EntityManager } from 'typeorm'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Setup, startApp, type TestApp } from '../support/app.js';
 import { DATABASE, ONE_CONNECTION } from '../support/database.js';
+import { libsql } from '../support/libsql.js';
 import { User } from '../support/users.js';
 
 const MINUTE = 60_000;

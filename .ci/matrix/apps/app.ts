@@ -59,7 +59,7 @@ async function migrate(): Promise<void> {
 }
 
 async function walk(adapter: 'express' | 'fastify', database: DataSourceOptions): Promise<void> {
-  const options = { logger: ['error', 'warn'] as ('error' | 'warn')[] };
+  const options = { logger: ['error', 'warn', 'log'] as ('error' | 'warn' | 'log')[] };
   const http = adapter === 'express' ? new ExpressAdapter() : new FastifyAdapter();
   const app = await NestFactory.create(AppModule.on(database), http, options);
   await app.listen(0, '127.0.0.1');

