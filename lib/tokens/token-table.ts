@@ -254,7 +254,7 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
     if (this.options.strictContextAccess) markStrict(row);
     hide(row, 'user');
     // As some apps' drivers read large integers; JSON cannot carry them.
-    if (typeof (row.userId as unknown) === 'bigint') row.userId = String(row.userId);
+    if (typeof (row.userId as unknown) === 'bigint') row.userId = this.ownerKey(row.userId);
     const context = row.context as object | null;
     if (context === null || context === UNREADABLE) refuse(row);
     return row as unknown as TToken;
