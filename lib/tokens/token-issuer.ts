@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
@@ -27,6 +26,7 @@ import { TokenPairFactory } from './token-pair.js';
 import { TokenRepository } from './token.repository.js';
 import { TokenTable } from './token-table.js';
 import { TRANSACTION_OPTIONS, type TransactionOptions } from './transaction.js';
+import { uuidAt } from './uuid.js';
 
 /** What a login may decide about its session. */
 export interface IssueTokenOptions<TContext extends object = JsonObject> extends LifetimeOverrides, TransactionOptions {
@@ -80,7 +80,7 @@ export class TokenIssuer<TToken extends AnyAuthToken = AbstractAuthToken> {
     const userId = await this.table.storedKey(user);
     await assertOwner(this.table, userId);
     const createdAt = await this.nextTime(userId, now);
-    const id = uuidv7({ msecs: createdAt });
+    const id = uuidAt(createdAt);
     const issued = await this.open({ id, authType, userId, context, createdAt, now, lifetimes });
     if (typeof user === 'object') issued.token.user = user;
 

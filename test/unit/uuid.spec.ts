@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { canonicalUuid } from '../../lib/tokens/uuid.js';
+import { canonicalUuid, timeOf, uuidAt } from '../../lib/tokens/uuid.js';
 
 const CANONICAL = '019b7e0b-3f1a-7c2d-8e4f-0123456789ab';
 
@@ -34,5 +34,15 @@ describe('a UUID in another spelling', () => {
     ['an array', [CANONICAL]],
   ])('is none: %s', (_, text) => {
     expect(canonicalUuid(text)).toBeNull();
+  });
+});
+
+describe('new UUIDs', () => {
+  it('sort in the order in which they were made, also within a millisecond', () => {
+    const times = [1_700_000_000_000, 1_700_000_000_001].flatMap((time) => Array.from({ length: 500 }, () => time));
+    const made = times.map((time) => uuidAt(time));
+    expect(made.toSorted()).toEqual(made);
+    expect(made.map(timeOf)).toEqual(times);
+    expect(made.map(canonicalUuid)).toEqual(made);
   });
 });
