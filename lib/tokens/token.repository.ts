@@ -53,10 +53,13 @@ export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> ex
 
   /** Opens a session; returns it with what the database filled in. */
   async insert(session: NewSession, userId: UserId): Promise<TToken> {
+    const { columns, lazyRelations } = this.table.rows.metadata;
     const values: AbstractAuthToken = Object.assign(this.table.rows.create(), session);
+    // An INSERT of TypeORM's would load them, which nobody waits for: the process would die where that fails (R72).
+    for (const relation of lazyRelations) if (relation.isOwning) relation.setEntityValue(values, null);
     values.user = userId;
     await this.writes.insert(this.table, values);
-    for (const column of this.table.rows.metadata.columns) {
+    for (const column of columns) {
       if (column.isSelect && column.getEntityValue(values) === undefined) column.setEntityValue(values, null);
     }
     delete values.user;
