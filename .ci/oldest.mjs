@@ -7,11 +7,16 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** What TypeORM and Nest's injection decide. What HTTP, GraphQL and sockets decide, the matrix tries on the oldest. */
-const SUITES = ['test/tokens', 'test/entities', 'test/migrations', 'test/concurrency', 'test/hostile', 'test/faults'];
+/**
+ * What TypeORM and the drivers decide. What HTTP decides, the matrix tries with the newest release of Nest 11; with 11.0.0
+ * itself a module that imports one registration beside a global one is given the global one's classes.
+ */
+const SUITES = ['test/tokens', 'test/entities', 'test/migrations', 'test/concurrency'];
 
-/** Suites that need what there is no such version of, or that are about the repository itself; each with the reason. */
-const LEFT_OUT = {};
+/** What needs more than these versions have. */
+const LEFT_OUT = {
+  'test/migrations/typeorm-cli.spec.ts': 'the command line of TypeORM 0.3.20 writes no ES modules (--esm)',
+};
 
 const NEST = {
   '11.0.0': [
@@ -58,9 +63,12 @@ try {
   run('npm', ['install', '--force', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']);
 
   const suites = process.argv.slice(2);
-  const exclude = Object.keys(LEFT_OUT).flatMap((file) => ['--exclude', file]);
   const projects = ['sqljs', 'postgres', 'mariadb'].flatMap((project) => ['--project', project]);
-  process.exitCode = run('npx', ['vitest', 'run', ...projects, ...exclude, ...(suites.length > 0 ? suites : SUITES)]);
+  for (const [file, reason] of Object.entries(LEFT_OUT)) {
+    rmSync(join(work, file));
+    console.log(`Left out: ${file}, because ${reason}`);
+  }
+  process.exitCode = run('npx', ['vitest', 'run', ...projects, ...(suites.length > 0 ? suites : SUITES)]);
 } finally {
   rmSync(work, { recursive: true, force: true });
 }

@@ -1,4 +1,4 @@
-// What the parts cost in process: npm run bench:micro [-- --quick] [verify writes storm prune growth scale heap plans]
+// What the parts cost in process: npm run bench:micro [-- --quick] [verify versions writes storm prune growth scale heap plans]
 import { growth } from './micro/growth.mjs';
 import { heap } from './micro/heap.mjs';
 import { plans } from './micro/plans.mjs';
@@ -6,13 +6,14 @@ import { prune } from './micro/prune.mjs';
 import { scale } from './micro/scale.mjs';
 import { storm } from './micro/storm.mjs';
 import { verify } from './micro/verify.mjs';
+import { versions } from './micro/versions.mjs';
 import { writes } from './micro/writes.mjs';
 import { mariadbVersion } from './support/mariadb.mjs';
 import { postgresVersion } from './support/postgres.mjs';
 import { machine, mayJudge, verdicts, writeResults, writeSection } from './support/report.mjs';
 
 /** In this order, because the first has the control. */
-const SECTIONS = { verify, writes, storm, prune, growth, scale, heap, plans };
+const SECTIONS = { verify, versions, writes, storm, prune, growth, scale, heap, plans };
 
 const isQuick = process.argv.includes('--quick');
 const asked = process.argv.slice(2).filter((argument) => argument in SECTIONS);
