@@ -64,7 +64,7 @@ function install(work, typeorm, tarball) {
 
 async function interleaved(apps, isQuick) {
   const samples = Object.fromEntries(Object.keys(apps).map((name) => [name, []]));
-  const times = isQuick ? 500 : 1_000;
+  const times = isQuick ? 1_000 : 3_000;
   // The first rounds warm up.
   for (let round = -3; round < (isQuick ? 15 : 40); round += 1) {
     for (const name of shuffled(Object.keys(apps))) {
