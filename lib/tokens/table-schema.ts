@@ -1,6 +1,7 @@
 import type { EntityMetadata, QueryRunner } from 'typeorm';
 import { isBigInteger, typeOf } from './column-types.js';
 import { AbstractAuthToken } from './entities/abstract-auth-token.js';
+import { instantTransformer } from './entities/instant.transformer.js';
 import { joinUser, ownerOf } from './present-users.js';
 import { DIGEST_COLUMNS } from './token-table.js';
 
@@ -25,17 +26,6 @@ export const MAKE_TABLE =
 export const CHANGE_TABLE =
   'let typeorm migration:generate write the migration, and run it (typeorm migration:run); ' + IN_DEVELOPMENT;
 
-const INSTANTS = [
-  'createdAt',
-  'lastRefreshedAt',
-  'expiresAt',
-  'refreshUntil',
-  'sessionExpiresAt',
-  'rotatedAt',
-  'revokedAt',
-  'pruneAt',
-] as const satisfies (keyof AbstractAuthToken)[];
-
 /** The library's own columns of text; whatever an app declares beside them is its own business. */
 const TEXTS: ReadonlySet<string> = new Set([
   'id',
@@ -59,7 +49,7 @@ export async function readNothing(queryRunner: QueryRunner, metadata: EntityMeta
   const rows = queryRunner.manager.createQueryBuilder<AbstractAuthToken>(metadata.target, 'token', queryRunner);
   joinUser(rows, usersOf(metadata));
   rows.addSelect([...DIGEST_COLUMNS, 'pruneAt'].map((name) => `token.${name}`)).where('1 = 0');
-  for (const name of INSTANTS) rows.andWhere(`token.${name} > 0`);
+  for (const { propertyPath } of metadata.columns.filter(isInstant)) rows.andWhere(`token.${propertyPath} > 0`);
   await rows.cache(false).getMany();
 }
 
@@ -127,10 +117,15 @@ async function faultsOf(queryRunner: QueryRunner, metadata: EntityMetadata): Pro
 /** Of the library's own columns, as they were declared. */
 function isMisfit(type: string, column: ColumnMetadata, { connection }: QueryRunner): boolean {
   if (!isTokenEntity(column.entityMetadata)) return false;
-  if (isBigInteger(typeOf(column)) && (INSTANTS as readonly string[]).includes(column.propertyName)) {
+  if (isInstant(column)) {
     return (/sql(?:ite|js)/.test(connection.options.type) ? NO_INSTANTS_IN_SQLITE : NO_INSTANTS).test(type);
   }
   return TEXTS.has(column.propertyName) && /char|text/.test(typeOf(column)) && NO_TEXTS.test(type);
+}
+
+/** Those of the library, and an app's own that are stored as they are. */
+function isInstant(column: ColumnMetadata): boolean {
+  return column.transformer === instantTransformer && isBigInteger(typeOf(column));
 }
 
 function isTokenEntity({ target }: EntityMetadata): boolean {
