@@ -10,10 +10,10 @@ import {
 } from '@nestjs/common';
 import { OwnApplication } from './authentication/own-application.js';
 import { ResponseHeaders } from './authentication/response-headers.js';
-import { AUTHENTIFY_OPTIONS } from './authentify.constants.js';
-import { ConfigurableAuthentifyModule, EXTRA_NAMES, nameOf } from './authentify.module-definition.js';
-import { OFFERED, PUBLIC_PROVIDERS } from './authentify.offers.js';
-import { offer } from './authentify.registration.js';
+import { AUTHENTIFY_OPTIONS } from './constants.js';
+import { ConfigurableAuthentifyModule, EXTRA_NAMES, nameOf } from './module-definition.js';
+import { OFFERED, PUBLIC_PROVIDERS } from './registered-classes.js';
+import { offer } from './registrations.js';
 import { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';
 import type {
   AuthentifyAsyncOptions,
@@ -26,22 +26,22 @@ import { sortBody } from './session-routes/request-body.js';
 import { SESSION_CONTROLLERS } from './session-routes/session-controllers.js';
 import { SessionCredentials } from './session-routes/session-credentials.js';
 import type { SessionRoutes } from './session-routes/session-routes.js';
-import type { AbstractAuthToken, AnyAuthToken } from './tokens/entities/abstract-auth-token.js';
-import { describeToClassTransformer } from './tokens/class-transformer.js';
-import { PresentedTokens } from './tokens/presented-tokens.js';
-import { pruneJobProvider } from './tokens/prune-job.js';
-import { SchemaCheck } from './tokens/schema-check.js';
-import { SessionFinder } from './tokens/session-finder.js';
-import { TokenChecks } from './tokens/token-checks.js';
-import { TokenIssuer } from './tokens/token-issuer.js';
-import { TokenLookup } from './tokens/token-lookup.js';
-import { TokenPairFactory } from './tokens/token-pair.js';
-import { TokenPruner } from './tokens/token-pruner.js';
-import { TokenRefresher } from './tokens/token-refresher.js';
-import { TokenTable } from './tokens/token-table.js';
-import { TokenVerifier } from './tokens/token-verifier.js';
-import { TokenWorkers } from './tokens/token-workers.js';
-import { UserActivity } from './tokens/user-activity.js';
+import type { AbstractAuthToken, AnyAuthToken } from './sessions/entities/abstract-auth-token.js';
+import { describeToClassTransformer } from './sessions/class-transformer.js';
+import { PresentedTokens } from './sessions/presented-tokens.js';
+import { pruneJobProvider } from './sessions/prune-schedule.js';
+import { SchemaCheck } from './store/schema-check.js';
+import { SessionFinder } from './sessions/session-finder.js';
+import { TokenChecks } from './sessions/token-checks.js';
+import { TokenIssuer } from './sessions/login.js';
+import { TokenLookup } from './store/token-lookup.js';
+import { TokenPairFactory } from './sessions/token-secrets.js';
+import { TokenPruner } from './sessions/pruning.js';
+import { TokenRefresher } from './sessions/refresh.js';
+import { TokenTable } from './store/session-table.js';
+import { TokenVerifier } from './sessions/verification.js';
+import { TokenWorkers } from './sessions/token-workers.js';
+import { UserActivity } from './sessions/user-activity.js';
 
 /** Where the options of `forRootAsync` may come from. */
 const SOURCES = ['useFactory', 'useClass', 'useExisting'];

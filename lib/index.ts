@@ -1,6 +1,6 @@
 export { AuthentifyModule } from './authentify.module.js';
-export { InjectFor, providerFor } from './authentify.registration.js';
-export { COOKIE_STRATEGY, HEADER_STRATEGY } from './authentify.constants.js';
+export { InjectFor, providerFor } from './registrations.js';
+export { COOKIE_STRATEGY, HEADER_STRATEGY } from './constants.js';
 
 export { CurrentToken } from './authentication/decorators/current-token.decorator.js';
 export { CurrentUser } from './authentication/decorators/current-user.decorator.js';
@@ -16,7 +16,7 @@ export { FreshGuard } from './authentication/guards/fresh.guard.js';
 export { GuardFor } from './authentication/guards/guard-for.js';
 export { HeaderAuthGuard } from './authentication/guards/header-auth.guard.js';
 export type { ContextPredicate } from './authentication/guards/required-context.js';
-export { AutoRefreshInterceptor } from './authentication/interceptors/auto-refresh.interceptor.js';
+export { AutoRefreshInterceptor } from './authentication/auto-refresh.interceptor.js';
 export type { AuthenticatedSocket } from './authentication/sockets/socket.js';
 export { SocketAuthenticator } from './authentication/sockets/socket-authenticator.js';
 export type { AuthenticatedRequest } from './authentication/transport-request.js';
@@ -67,16 +67,16 @@ export type {
 export type { Duration } from './options/duration.js';
 
 export { RefreshAnswer, RefreshBody, SessionView } from './session-routes/session-views.js';
-export { AuthType } from './tokens/auth-type.js';
-export { AbstractAuthToken, type RevokedReason, type UserId } from './tokens/entities/abstract-auth-token.js';
-export { authTokenEntity } from './tokens/entities/auth-token-entity.js';
-export { TokenOwner } from './tokens/entities/token-owner.decorator.js';
-export type { IssuedTokens, IssuedTokensJson } from './tokens/issued-tokens.js';
-export type { DeepReadonly, JsonObject, JsonValue } from './tokens/json.js';
-export type { LifetimeOverrides } from './tokens/lifetimes.js';
-export { SessionWatcher } from './tokens/session-watcher.js';
-export type { IssueTokenOptions } from './tokens/token-issuer.js';
-export type { RefreshTokenOptions } from './tokens/token-refresher.js';
-export { TokenRepository } from './tokens/token.repository.js';
-export { type RevokeAllOptions, TokenService, type UserOrKey } from './tokens/token.service.js';
-export type { TransactionOptions } from './tokens/transaction.js';
+export { AuthType } from './sessions/auth-type.js';
+export { AbstractAuthToken, type RevokedReason, type UserId } from './sessions/entities/abstract-auth-token.js';
+export { authTokenEntity } from './sessions/entities/auth-token-entity.js';
+export { TokenOwner } from './sessions/entities/token-owner.decorator.js';
+export type { IssuedTokens, IssuedTokensJson } from './sessions/issued-tokens.js';
+export type { DeepReadonly, JsonObject, JsonValue } from './sessions/json.js';
+export type { LifetimeOverrides } from './sessions/lifetimes.js';
+export { SessionWatcher } from './sessions/watcher.js';
+export type { IssueTokenOptions } from './sessions/login.js';
+export type { RefreshTokenOptions } from './sessions/refresh.js';
+export { TokenRepository } from './store/token.repository.js';
+export { type RevokeAllOptions, TokenService, type UserOrKey } from './sessions/token.service.js';
+export type { TransactionOptions } from './store/transaction.js';

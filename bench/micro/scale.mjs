@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { TokenSlider } from '../../dist/tokens/token-slider.js';
+import { TokenSlider } from '../../dist/sessions/sliding.js';
 import { openTokens } from '../support/app.mjs';
 import { fillLarge } from '../support/bulk.mjs';
 import { dataSourceOptions, withSchema } from '../support/postgres.mjs';

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
-import { OpaqueTokenFormat, randomFamily, randomSecret } from '../../dist/tokens/opaque-token.js';
+import { OpaqueTokenFormat, randomFamily, randomSecret } from '../../dist/sessions/token-format.js';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

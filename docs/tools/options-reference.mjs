@@ -46,10 +46,10 @@ const PARTS = [
   },
   {
     title: 'Options of a login',
-    file: 'lib/tokens/token-issuer.ts',
+    file: 'lib/sessions/login.ts',
     interfaces: ['IssueTokenOptions'],
     intro: 'The second argument of `generateHeaderToken` and `generateCookieToken`.',
-    also: ['lib/tokens/lifetimes.ts', 'LifetimeOverrides'],
+    also: ['lib/sessions/lifetimes.ts', 'LifetimeOverrides'],
   },
   {
     title: 'Options of the admin',

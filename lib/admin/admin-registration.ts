@@ -1,12 +1,12 @@
 import type { Provider } from '@nestjs/common';
-import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
-import { providerFor, UNNAMED } from '../authentify.registration.js';
+import { AUTHENTIFY_OPTIONS } from '../constants.js';
+import { providerFor, UNNAMED } from '../registrations.js';
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
-import { TokenDirectory } from '../tokens/administration/token-directory.js';
-import { TokenAdministration } from '../tokens/administration/token-administration.js';
-import { UserDirectory } from '../tokens/administration/user-directory.js';
-import type { AnyAuthToken } from '../tokens/entities/abstract-auth-token.js';
+import { TokenDirectory } from '../store/directory.js';
+import { TokenAdministration } from '../sessions/administration.js';
+import { UserDirectory } from '../store/users.js';
+import type { AnyAuthToken } from '../sessions/entities/abstract-auth-token.js';
 
 /**
  * What the admin uses of the registration whose sessions it shows. In a class of its own, because the app's guards stand

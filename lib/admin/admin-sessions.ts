@@ -1,8 +1,8 @@
 import { ConflictException, Inject, Injectable, NotFoundException } from '@nestjs/common';
 import type { Attribution } from '../events/authentify-event.js';
-import type { DeadlineEdit } from '../tokens/administration/edited-deadlines.js';
-import type { AnyAuthToken, UserId } from '../tokens/entities/abstract-auth-token.js';
-import type { IssuedTokensJson } from '../tokens/issued-tokens.js';
+import type { DeadlineEdit } from '../sessions/edited-deadlines.js';
+import type { AnyAuthToken, UserId } from '../sessions/entities/abstract-auth-token.js';
+import type { IssuedTokensJson } from '../sessions/issued-tokens.js';
 import { AdminRegistration } from './admin-registration.js';
 import { ADMIN_OPTIONS, type ResolvedAdminOptions } from './admin-options.js';
 import { perform } from './input/read-input.js';

@@ -1,7 +1,7 @@
-import { type SessionState, sessionStateOf } from '../tokens/administration/session-state.js';
-import type { AuthType } from '../tokens/auth-type.js';
-import type { AnyAuthToken, RevokedReason, UserId } from '../tokens/entities/abstract-auth-token.js';
-import { keyInJson } from '../tokens/json.js';
+import { type SessionState, sessionStateOf } from '../sessions/state.js';
+import type { AuthType } from '../sessions/auth-type.js';
+import type { AnyAuthToken, RevokedReason, UserId } from '../sessions/entities/abstract-auth-token.js';
+import { keyInJson } from '../sessions/json.js';
 import type { ResolvedAdminOptions } from './admin-options.js';
 
 /** A session as the admin shows it: named fields only, so that no column of the app's or digest slips out (R63). */

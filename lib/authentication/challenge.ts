@@ -1,8 +1,8 @@
 import { type ExecutionContext, HttpException, Inject, Injectable } from '@nestjs/common';
-import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
+import { AUTHENTIFY_OPTIONS } from '../constants.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
-import type { AuthType } from '../tokens/auth-type.js';
-import { unseen } from '../tokens/unseen.js';
+import type { AuthType } from '../sessions/auth-type.js';
+import { unseen } from '../sessions/hidden-field.js';
 import { challengeIn } from './denials.js';
 import { requestOf, responseOf } from './request-context.js';
 import type { TransportRequest } from './transport-request.js';

@@ -1,9 +1,9 @@
 import { type ForbiddenException, Inject, Injectable, Logger } from '@nestjs/common';
-import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
+import { AUTHENTIFY_OPTIONS } from '../constants.js';
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import type { IncomingRequest } from '../options/auth-handler.interface.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
-import type { AuthType } from '../tokens/auth-type.js';
+import type { AuthType } from '../sessions/auth-type.js';
 import { hostsOf, isForeignWrite } from './csrf.js';
 import { crossSite } from './denials.js';
 

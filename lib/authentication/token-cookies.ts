@@ -1,12 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { serialize } from 'cookie';
-import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
+import { AUTHENTIFY_OPTIONS } from '../constants.js';
 import type { IncomingRequest } from '../options/auth-handler.interface.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
-import type { AnyAuthToken } from '../tokens/entities/abstract-auth-token.js';
-import type { IssuedTokens } from '../tokens/issued-tokens.js';
+import type { AnyAuthToken } from '../sessions/entities/abstract-auth-token.js';
+import type { IssuedTokens } from '../sessions/issued-tokens.js';
 import { CrossSiteCheck } from './cross-site-check.js';
-import { credentialInCookies } from './extractors/cookie-header.js';
+import { credentialInCookies } from './credentials/cookie-header.js';
 import { ResponseHeaders } from './response-headers.js';
 
 /** Browsers keep no cookie longer than 400 days (RFC 6265bis §5.5). */

@@ -1,5 +1,5 @@
 import type { IncomingRequest } from '../options/auth-handler.interface.js';
-import type { AbstractAuthToken } from '../tokens/entities/abstract-auth-token.js';
+import type { AbstractAuthToken } from '../sessions/entities/abstract-auth-token.js';
 import type { Socket } from './sockets/socket.js';
 
 /** A request after a guard let it pass; combine it with the adapter's type: `Request & AuthenticatedRequest<User>`. */

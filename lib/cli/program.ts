@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { AuthType } from '../tokens/auth-type.js';
+import { AuthType } from '../sessions/auth-type.js';
 import type { IssueFlags } from './commands/issue.js';
 import type { ListFlags } from './commands/list.js';
 import type { RevokeFlags } from './commands/revoke.js';

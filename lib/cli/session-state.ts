@@ -1,5 +1,5 @@
-import { type AbstractAuthToken, isPast } from '../tokens/entities/abstract-auth-token.js';
-import { LIVE, OVER } from '../tokens/last-deadline.js';
+import { type AbstractAuthToken, isPast } from '../sessions/entities/abstract-auth-token.js';
+import { LIVE, OVER } from '../store/last-deadline.js';
 
 /** `live`: access or refresh can still be used. `expired`: neither. `ended`: revoked, and kept for the record. */
 export const SESSION_STATES = ['live', 'expired', 'ended'] as const;

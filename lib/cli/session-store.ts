@@ -2,14 +2,14 @@ import { type INestApplicationContext, Module, type Type } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { type DataSource, type EntityMetadata, type Repository, TypeORMError } from 'typeorm';
-import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
+import { AUTHENTIFY_OPTIONS } from '../constants.js';
 import { AuthentifyModule } from '../authentify.module.js';
 import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
-import { AbstractAuthToken } from '../tokens/entities/abstract-auth-token.js';
-import { assertSchema, leaveUnchecked } from '../tokens/schema-check.js';
-import { TokenTable } from '../tokens/token-table.js';
-import { TokenService } from '../tokens/token.service.js';
+import { AbstractAuthToken } from '../sessions/entities/abstract-auth-token.js';
+import { assertSchema, leaveUnchecked } from '../store/schema-check.js';
+import { TokenTable } from '../store/session-table.js';
+import { TokenService } from '../sessions/token.service.js';
 import { loadDataSource, loadOptions } from './app-files.js';
 import { ConnectionError, UsageError } from './failure.js';
 

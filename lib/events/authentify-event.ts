@@ -1,5 +1,5 @@
-import type { AuthType } from '../tokens/auth-type.js';
-import type { RevokedReason, UserId } from '../tokens/entities/abstract-auth-token.js';
+import type { AuthType } from '../sessions/auth-type.js';
+import type { RevokedReason, UserId } from '../sessions/entities/abstract-auth-token.js';
 
 /** Why a credential was turned down. Clients are never told which; logs and events are. */
 export type RejectionReason =

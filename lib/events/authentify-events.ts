@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Observable, type Observer, Subject, Subscriber, Subscription } from 'rxjs';
-import type { AuthType } from '../tokens/auth-type.js';
-import type { AnyAuthToken } from '../tokens/entities/abstract-auth-token.js';
+import type { AuthType } from '../sessions/auth-type.js';
+import type { AnyAuthToken } from '../sessions/entities/abstract-auth-token.js';
 import type { AuthentifyEvent, RejectionReason, RevokedEvent } from './authentify-event.js';
 
 const logger = new Logger('AuthentifyEvents');

@@ -1,5 +1,5 @@
 import type { Type } from '@nestjs/common';
-import type { AbstractAuthToken } from '../tokens/entities/abstract-auth-token.js';
+import type { AbstractAuthToken } from '../sessions/entities/abstract-auth-token.js';
 
 /** The part of a request that every supported adapter and transport has. */
 export interface IncomingRequest {

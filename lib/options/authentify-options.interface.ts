@@ -1,5 +1,5 @@
 import type { ConfigurableModuleAsyncOptions, Type } from '@nestjs/common';
-import type { AbstractAuthToken } from '../tokens/entities/abstract-auth-token.js';
+import type { AbstractAuthToken } from '../sessions/entities/abstract-auth-token.js';
 import type { AuthHook } from './auth-handler.interface.js';
 import type { Duration } from './duration.js';
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { isSafe } from '../authentication/csrf.js';
 import type { TransportRequest } from '../authentication/transport-request.js';
-import { unseen } from '../tokens/unseen.js';
+import { unseen } from '../sessions/hidden-field.js';
 
 /** What a request brings: nothing, whatever its type, JSON, or something that session routes do not read. */
 export type BodyKind = 'none' | 'json' | 'other';

@@ -1,6 +1,6 @@
 import { BadRequestException } from '@nestjs/common';
 import type { TransportRequest } from '../authentication/transport-request.js';
-import { canonicalUuid } from '../tokens/uuid.js';
+import { canonicalUuid } from '../sessions/uuid.js';
 
 /** How many sessions are listed at most. */
 const MOST = 100;

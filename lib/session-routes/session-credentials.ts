@@ -1,12 +1,12 @@
 import { BadRequestException, type HttpException, Inject, Injectable } from '@nestjs/common';
-import type { Credential } from '../authentication/credential.js';
+import type { Credential } from '../authentication/credentials/credential.js';
 import { CrossSiteCheck } from '../authentication/cross-site-check.js';
-import { credentialInHeader } from '../authentication/extractors/authorization-header.js';
-import { credentialInCookies } from '../authentication/extractors/cookie-header.js';
+import { credentialInHeader } from '../authentication/credentials/authorization-header.js';
+import { credentialInCookies } from '../authentication/credentials/cookie-header.js';
 import type { TransportRequest } from '../authentication/transport-request.js';
-import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
+import { AUTHENTIFY_OPTIONS } from '../constants.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
-import { PresentedTokens } from '../tokens/presented-tokens.js';
+import { PresentedTokens } from '../sessions/presented-tokens.js';
 import { statedToken } from './stated-token.js';
 
 /** What a request to log out presents. */

@@ -1,5 +1,5 @@
-import type { AbstractAuthToken } from '../tokens/entities/abstract-auth-token.js';
-import type { JsonObject } from '../tokens/json.js';
+import type { AbstractAuthToken } from '../sessions/entities/abstract-auth-token.js';
+import type { JsonObject } from '../sessions/json.js';
 
 /** What `POST refresh` reads. */
 export class RefreshBody {

@@ -1,5 +1,5 @@
-import { UNNAMED } from '../authentify.registration.js';
-import type { AuthType } from '../tokens/auth-type.js';
+import { UNNAMED } from '../registrations.js';
+import type { AuthType } from '../sessions/auth-type.js';
 import { requirementsOf } from './security-schemes.js';
 
 /** What the guard of a documented route asks for. */

@@ -4,8 +4,8 @@ import { NamedGuard } from '../authentication/guards/guard-for.js';
 import { HeaderAuthGuard } from '../authentication/guards/header-auth.guard.js';
 import { FRESHNESS } from '../authentication/guards/required-freshness.js';
 import { authenticates, routeOf } from '../authentication/guards/route.js';
-import { UNNAMED } from '../authentify.registration.js';
-import { AuthType } from '../tokens/auth-type.js';
+import { UNNAMED } from '../registrations.js';
+import { AuthType } from '../sessions/auth-type.js';
 import { DOCUMENTED } from './api-authentify.decorator.js';
 import { bothOf, type Requirement, requirementsOf } from './security-schemes.js';
 

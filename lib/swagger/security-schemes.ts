@@ -1,6 +1,6 @@
-import { COOKIE_STRATEGY, HEADER_STRATEGY } from '../authentify.constants.js';
-import { UNNAMED } from '../authentify.registration.js';
-import { AuthType } from '../tokens/auth-type.js';
+import { COOKIE_STRATEGY, HEADER_STRATEGY } from '../constants.js';
+import { UNNAMED } from '../registrations.js';
+import { AuthType } from '../sessions/auth-type.js';
 
 /** What a request must present, by the names of the schemes; all of them together (OAS 3.0.4 §4.8.30). */
 export type Requirement = Record<string, string[]>;

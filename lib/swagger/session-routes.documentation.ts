@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiParam, ApiQuery, ApiSecurity } from '@nestjs/swagger';
-import { UNNAMED } from '../authentify.registration.js';
+import { UNNAMED } from '../registrations.js';
 import { sessionTag } from '../session-routes/session-controllers.js';
 import { SessionRoutes } from '../session-routes/session-routes.js';
 import { RefreshBody, SessionView } from '../session-routes/session-views.js';

@@ -1,13 +1,13 @@
 import type { DynamicModule, INestApplicationContext, Type } from '@nestjs/common';
-import { AUTHENTIFY_OPTIONS } from '../authentify.constants.js';
-import { providerFor, UNNAMED } from '../authentify.registration.js';
+import { AUTHENTIFY_OPTIONS } from '../constants.js';
+import { providerFor, UNNAMED } from '../registrations.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
-import type { AuthType } from '../tokens/auth-type.js';
-import { checkNames, type OptionNames } from '../tokens/call-options.js';
-import type { AbstractAuthToken, AnyAuthToken } from '../tokens/entities/abstract-auth-token.js';
-import type { IssuedTokens } from '../tokens/issued-tokens.js';
-import { ISSUE_OPTIONS, type IssueTokenOptions } from '../tokens/token-issuer.js';
-import { type ContextOf, TokenService, type UserOrKey } from '../tokens/token.service.js';
+import type { AuthType } from '../sessions/auth-type.js';
+import { checkNames, type OptionNames } from '../options/call-options.js';
+import type { AbstractAuthToken, AnyAuthToken } from '../sessions/entities/abstract-auth-token.js';
+import type { IssuedTokens } from '../sessions/issued-tokens.js';
+import { ISSUE_OPTIONS, type IssueTokenOptions } from '../sessions/login.js';
+import { type ContextOf, TokenService, type UserOrKey } from '../sessions/token.service.js';
 
 /** An application, or a testing module. */
 export type ApplicationUnderTest = Pick<INestApplicationContext, 'get' | 'select'>;

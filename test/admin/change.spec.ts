@@ -7,7 +7,7 @@ import {
 } from 'nestjs-authentify';
 import { travel, travelBack } from 'nestjs-authentify/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { TokenTable } from '../../lib/tokens/token-table.js';
+import { TokenTable } from '../../lib/store/session-table.js';
 import { ADAPTERS } from '../support/app.js';
 import { cookie } from '../requests/client.js';
 import type { User } from '../support/users.js';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { AbstractAuthToken, IssuedTokens } from 'nestjs-authentify';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TokenDirectory } from '../../lib/tokens/administration/token-directory.js';
+import { TokenDirectory } from '../../lib/store/directory.js';
 import { ADAPTERS } from '../support/app.js';
 import type { User } from '../support/users.js';
 import { type AdminApp, startAdmin } from './admin-app.js';

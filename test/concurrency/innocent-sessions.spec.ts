@@ -1,8 +1,8 @@
 import { Controller, Get, UseGuards, UseInterceptors } from '@nestjs/common';
 import { AutoRefreshInterceptor, HeaderAuthGuard, type IssuedTokens, TokenRepository } from 'nestjs-authentify';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { TokenLookup } from '../../lib/tokens/token-lookup.js';
-import { TokenSlider } from '../../lib/tokens/token-slider.js';
+import { TokenLookup } from '../../lib/store/token-lookup.js';
+import { TokenSlider } from '../../lib/sessions/sliding.js';
 import { bearer, send } from '../requests/client.js';
 import { type Setup, startApp, type TestApp } from '../support/app.js';
 import { DATABASE, ONE_CONNECTION } from '../support/database.js';

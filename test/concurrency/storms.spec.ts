@@ -1,8 +1,8 @@
 import { Controller, Get, UseGuards, UseInterceptors } from '@nestjs/common';
 import { AutoRefreshInterceptor, HeaderAuthGuard, type IssuedTokens } from 'nestjs-authentify';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { TokenLookup } from '../../lib/tokens/token-lookup.js';
-import { TokenPairFactory } from '../../lib/tokens/token-pair.js';
+import { TokenLookup } from '../../lib/store/token-lookup.js';
+import { TokenPairFactory } from '../../lib/sessions/token-secrets.js';
 import { bearer, meetingOf, send } from '../requests/client.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { DATABASE } from '../support/database.js';

@@ -1,6 +1,6 @@
 import type { IssuedTokens } from 'nestjs-authentify';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { TokenPairFactory } from '../../lib/tokens/token-pair.js';
+import { TokenPairFactory } from '../../lib/sessions/token-secrets.js';
 import { type FaultyApp, IS_SERVER, outcomeOf, pairOf, patiently, startBehindProxy } from './faults.js';
 import { type Moment, MOMENTS, type Reception } from './proxy.js';
 

@@ -11,7 +11,7 @@ import {
   type IssuedTokens,
 } from 'nestjs-authentify';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { TokenSlider } from '../../lib/tokens/token-slider.js';
+import { TokenSlider } from '../../lib/sessions/sliding.js';
 import { bearer, send } from '../requests/client.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { compileLibrary } from '../support/compiled.js';

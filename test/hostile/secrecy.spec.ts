@@ -26,8 +26,8 @@ import {
   TokenService,
 } from 'nestjs-authentify';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { AuthHooks } from '../../lib/authentication/auth-hooks.js';
-import { AUTHENTIFY_OPTIONS } from '../../lib/authentify.constants.js';
+import { AuthHooks } from '../../lib/authentication/hooks.js';
+import { AUTHENTIFY_OPTIONS } from '../../lib/constants.js';
 import { type Answer, bearer, cookie, send } from '../requests/client.js';
 import { ADAPTERS, startApp, type TestApp } from '../support/app.js';
 import type { User } from '../support/users.js';

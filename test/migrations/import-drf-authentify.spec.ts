@@ -216,7 +216,7 @@ describe.each<[string, Setup['options'], ('sha256' | 'sha512')?]>([
 describe('an imported session that slides', () => {
   it('keeps its token and moves on by its own lifetime', async () => {
     await start({ acceptLegacyTokens: 'drf-authentify', autoRefreshInterval: '5m', autoRefreshMaxTtl: '30d' });
-    const { TokenSlider } = await import('../../lib/tokens/token-slider.js');
+    const { TokenSlider } = await import('../../lib/sessions/sliding.js');
     const old = await drf.login(ada.id, LIVE);
     await runImport();
 

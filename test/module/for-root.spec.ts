@@ -20,7 +20,7 @@ import {
 } from 'nestjs-authentify';
 import { DataSource, type DataSourceOptions, Entity, PrimaryColumn, PrimaryGeneratedColumn } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { AUTHENTIFY_OPTIONS } from '../../lib/authentify.constants.js';
+import { AUTHENTIFY_OPTIONS } from '../../lib/constants.js';
 import type { ResolvedOptions } from '../../lib/options/resolved-options.js';
 import { createDatabase, type TestDatabase } from '../support/database.js';
 import { User } from '../support/users.js';

@@ -1,9 +1,9 @@
 import type { AbstractAuthToken } from 'nestjs-authentify';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { TokenDirectory } from '../../lib/tokens/administration/token-directory.js';
-import { SessionFinder } from '../../lib/tokens/session-finder.js';
-import { TokenTable } from '../../lib/tokens/token-table.js';
+import { TokenDirectory } from '../../lib/store/directory.js';
+import { SessionFinder } from '../../lib/sessions/session-finder.js';
+import { TokenTable } from '../../lib/store/session-table.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { DATABASE } from '../support/database.js';
 import type { User } from '../support/users.js';

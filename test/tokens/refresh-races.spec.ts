@@ -1,7 +1,7 @@
 import { AuthentifyEvents, type IssuedTokens } from 'nestjs-authentify';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { TokenLookup } from '../../lib/tokens/token-lookup.js';
-import { TokenPairFactory } from '../../lib/tokens/token-pair.js';
+import { TokenLookup } from '../../lib/store/token-lookup.js';
+import { TokenPairFactory } from '../../lib/sessions/token-secrets.js';
 import { startApp, type TestApp } from '../support/app.js';
 
 const STORM = 50;

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { contextTransformer, UNREADABLE } from '../../lib/tokens/entities/context.transformer.js';
-import { isPast } from '../../lib/tokens/entities/abstract-auth-token.js';
+import { contextTransformer, UNREADABLE } from '../../lib/sessions/entities/context.transformer.js';
+import { isPast } from '../../lib/sessions/entities/abstract-auth-token.js';
 
 const stored = (context: unknown) => contextTransformer.to(context) as string;
 const read = (text: unknown) => contextTransformer.from(text) as unknown;

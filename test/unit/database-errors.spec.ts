@@ -2,8 +2,8 @@ import { Logger } from '@nestjs/common';
 import { AuthentifyUnavailableError, AuthentifyUserNotFoundError } from 'nestjs-authentify';
 import { type DataSource, QueryFailedError } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { DuplicateDigestError, runStatement } from '../../lib/tokens/database-errors.js';
-import { type Fault, faultOf } from '../../lib/tokens/statements/connections.js';
+import { DuplicateDigestError, runStatement } from '../../lib/store/database-errors.js';
+import { type Fault, faultOf } from '../../lib/store/drivers/connections.js';
 
 type Type = DataSource['options']['type'];
 

@@ -5,7 +5,7 @@ import { AuthentifyConfigurationError, AuthentifyModule, authTokenEntity } from 
 import pg from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkEngine } from '../../lib/tokens/engine.js';
+import { checkEngine } from '../../lib/store/engine.js';
 import { User } from '../support/users.js';
 
 // Such servers cannot be installed on a test machine; what TypeORM makes of their options is real.

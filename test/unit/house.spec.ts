@@ -44,23 +44,25 @@ describe('the house', () => {
   });
 
   it.each([
-    ['tokens', 'HTTP', "import { HttpException } from '@nestjs/common';"],
-    ['tokens', 'requests', "import type { ExecutionContext } from '@nestjs/common';"],
-    ['tokens', 'Passport', "import passport from 'passport';"],
-    ['tokens', 'the other room', "import { Challenge } from '../authentication/challenge.js';"],
+    ['sessions', 'HTTP', "import { HttpException } from '@nestjs/common';"],
+    ['sessions', 'requests', "import type { ExecutionContext } from '@nestjs/common';"],
+    ['sessions', 'Passport', "import passport from 'passport';"],
+    ['sessions', 'authentication', "import { Challenge } from '../authentication/challenge.js';"],
+    ['store', 'HTTP', "import { HttpException } from '@nestjs/common';"],
+    ['store', 'authentication', "import { Challenge } from '../authentication/challenge.js';"],
     ['authentication', 'SQL', "import { DataSource } from 'typeorm';"],
-    ['authentication', 'the statements', "import { TokenRepository } from '../tokens/token.repository.js';"],
-    ['authentication/extractors', 'guards', "import { HeaderAuthGuard } from '../guards/header-auth.guard.js';"],
+    ['authentication', 'the store', "import { TokenRepository } from '../store/token.repository.js';"],
+    ['authentication/credentials', 'guards', "import { HeaderAuthGuard } from '../guards/header-auth.guard.js';"],
     [
-      'authentication/extractors',
+      'authentication/credentials',
       'strategies',
       "import { HeaderTokenStrategy } from '../strategies/header-token.strategy.js';",
     ],
-    ['authentication/strategies', 'the look-up', "import { TokenLookup } from '../../tokens/token-lookup.js';"],
+    ['authentication/strategies', 'the store', "import { TokenLookup } from '../../store/token-lookup.js';"],
     ['authentication/strategies', 'guards', "import { HeaderAuthGuard } from '../guards/header-auth.guard.js';"],
-    ['swagger', 'the statements', "import { TokenTable } from '../tokens/token-table.js';"],
+    ['swagger', 'the store', "import { SessionTable } from '../store/session-table.js';"],
     ['admin', 'SQL', "import { In } from 'typeorm';"],
-    ['admin', 'the statements', "import { TokenTable } from '../tokens/token-table.js';"],
+    ['admin', 'the table', "import { SessionTable } from '../store/session-table.js';"],
     ['events', 'the barrel', "import { TokenService } from '../index.js';"],
   ])('lib/%s must not know %s', (room, _, code) => {
     expect(lint(room, `${code}\n`)).toContain('no-restricted-imports');

@@ -8,9 +8,9 @@ import {
   ownLifetimes,
   pruneAtOf,
   readOverrides,
-} from '../../lib/tokens/lifetimes.js';
-import { judge, type LateRefresh, rotatedDeadlines } from '../../lib/tokens/rotation.js';
-import { dueSlide } from '../../lib/tokens/sliding-expiry.js';
+} from '../../lib/sessions/lifetimes.js';
+import { judge, type LateRefresh, rotatedDeadlines } from '../../lib/sessions/rotation.js';
+import { dueSlide } from '../../lib/sessions/sliding-expiry.js';
 
 const NOW = Date.UTC(2026, 0, 15, 12);
 const SECOND = 1_000;

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { OpaqueTokenFormat, randomFamily, randomSecret, type TokenKind } from '../../lib/tokens/opaque-token.js';
+import { OpaqueTokenFormat, randomFamily, randomSecret, type TokenKind } from '../../lib/sessions/token-format.js';
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const LETTERS = ALPHABET.split('');

@@ -2,12 +2,12 @@ import { BadRequestException } from '@nestjs/common';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isForeignWrite } from '../../lib/authentication/csrf.js';
-import { credentialInHeader } from '../../lib/authentication/extractors/authorization-header.js';
-import { cookieValues, credentialInCookies } from '../../lib/authentication/extractors/cookie-header.js';
+import { credentialInHeader } from '../../lib/authentication/credentials/authorization-header.js';
+import { cookieValues, credentialInCookies } from '../../lib/authentication/credentials/cookie-header.js';
 import type { TransportRequest } from '../../lib/authentication/transport-request.js';
 import { parseDuration } from '../../lib/options/duration.js';
-import { OpaqueTokenFormat } from '../../lib/tokens/opaque-token.js';
-import { toContext } from '../../lib/tokens/token-context.js';
+import { OpaqueTokenFormat } from '../../lib/sessions/token-format.js';
+import { toContext } from '../../lib/sessions/context.js';
 
 const RUNS = { numRuns: 2_000 };
 const SCHEMES = ['Bearer', 'Token'];

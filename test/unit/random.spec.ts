@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
-import { OpaqueTokenFormat, randomFamily, randomSecret } from '../../lib/tokens/opaque-token.js';
-import { type TokenPair, TokenPairFactory } from '../../lib/tokens/token-pair.js';
+import { OpaqueTokenFormat, randomFamily, randomSecret } from '../../lib/sessions/token-format.js';
+import { type TokenPair, TokenPairFactory } from '../../lib/sessions/token-secrets.js';
 
 const mocked = vi.hoisted(() => ({ randomBytes: undefined as ((size: number) => Buffer) | undefined }));
 

@@ -1,7 +1,7 @@
 import { runInNewContext } from 'node:vm';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { toContext } from '../../lib/tokens/token-context.js';
+import { toContext } from '../../lib/sessions/context.js';
 
 const LIMIT = 4_096;
 const read = (value: unknown, maxBytes = LIMIT) => toContext(value, maxBytes);

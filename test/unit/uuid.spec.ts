@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { canonicalUuid, timeOf, uuidAt } from '../../lib/tokens/uuid.js';
+import { canonicalUuid, timeOf, uuidAt } from '../../lib/sessions/uuid.js';
 
 const CANONICAL = '019b7e0b-3f1a-7c2d-8e4f-0123456789ab';
 

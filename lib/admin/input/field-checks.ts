@@ -1,6 +1,6 @@
 import type { Check } from '../../options/option-checks.js';
-import type { UserId } from '../../tokens/entities/abstract-auth-token.js';
-import { canonicalUuid } from '../../tokens/uuid.js';
+import type { UserId } from '../../sessions/entities/abstract-auth-token.js';
+import { canonicalUuid } from '../../sessions/uuid.js';
 
 const INSTANT = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d))?$/;
 /** Keeps ids and dates made from an instant in their ranges. */

@@ -1,6 +1,6 @@
 import { applyDecorators, UseGuards, UseInterceptors } from '@nestjs/common';
 import type { IncomingRequest } from '../../options/auth-handler.interface.js';
-import type { JsonObject } from '../../tokens/json.js';
+import type { JsonObject } from '../../sessions/json.js';
 import { ContextGuard } from '../guards/context.guard.js';
 import { type ContextPredicate, CONTEXT } from '../guards/required-context.js';
 import { addRequirement } from '../guards/requirement.js';

@@ -1,11 +1,11 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { AUTHENTIFY_OPTIONS } from '../../authentify.constants.js';
+import { AUTHENTIFY_OPTIONS } from '../../constants.js';
 import type { ResolvedOptions } from '../../options/resolved-options.js';
-import type { AuthType } from '../../tokens/auth-type.js';
+import type { AuthType } from '../../sessions/auth-type.js';
 import { Challenge } from '../challenge.js';
 import { unauthorized } from '../denials.js';
-import { credentialInHeader } from '../extractors/authorization-header.js';
+import { credentialInHeader } from '../credentials/authorization-header.js';
 import { failureIn, requestOf } from '../request-context.js';
 import type { TransportRequest } from '../transport-request.js';
 import { CookieTokenStrategy } from '../strategies/cookie-token.strategy.js';

@@ -1,5 +1,5 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable, type Type } from '@nestjs/common';
-import { providerFor } from '../../authentify.registration.js';
+import { providerFor } from '../../registrations.js';
 import { AuthentifyGuard } from './authentify.guard.js';
 import { Authenticates, authenticates } from './route.js';
 

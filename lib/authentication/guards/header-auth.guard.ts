@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { AuthType } from '../../tokens/auth-type.js';
+import type { AuthType } from '../../sessions/auth-type.js';
 import { AuthentifyGuard } from './authentify.guard.js';
 
 /**

@@ -1,6 +1,6 @@
 import { ForbiddenException } from '@nestjs/common';
 import type { IncomingRequest } from '../../options/auth-handler.interface.js';
-import type { DeepReadonly, JsonObject } from '../../tokens/json.js';
+import type { DeepReadonly, JsonObject } from '../../sessions/json.js';
 import type { RequirementKind, RequestInSession } from './requirement.js';
 
 /** Decides by a session's context, and the request, whether a handler may run. Asked once per request and route. */

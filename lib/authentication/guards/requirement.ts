@@ -1,4 +1,4 @@
-import type { AbstractAuthToken } from '../../tokens/entities/abstract-auth-token.js';
+import type { AbstractAuthToken } from '../../sessions/entities/abstract-auth-token.js';
 import type { TransportRequest } from '../transport-request.js';
 
 /** A request in a session. */

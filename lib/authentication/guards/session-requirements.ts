@@ -1,6 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
-import type { AbstractAuthToken } from '../../tokens/entities/abstract-auth-token.js';
-import { unseen } from '../../tokens/unseen.js';
+import type { AbstractAuthToken } from '../../sessions/entities/abstract-auth-token.js';
+import { unseen } from '../../sessions/hidden-field.js';
 import { Challenge } from '../challenge.js';
 import { unauthorized } from '../denials.js';
 import { failureIn, requestOf } from '../request-context.js';

@@ -1,12 +1,12 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { AUTHENTIFY_OPTIONS } from '../../authentify.constants.js';
+import { AUTHENTIFY_OPTIONS } from '../../constants.js';
 import type { IncomingRequest } from '../../options/auth-handler.interface.js';
 import type { ResolvedOptions } from '../../options/resolved-options.js';
-import type { AbstractAuthToken, AnyAuthToken } from '../../tokens/entities/abstract-auth-token.js';
+import type { AbstractAuthToken, AnyAuthToken } from '../../sessions/entities/abstract-auth-token.js';
 import { type Denial, denialOf, unauthorized } from '../denials.js';
-import { credentialInCookies } from '../extractors/cookie-header.js';
-import { credentialInHeader } from '../extractors/authorization-header.js';
-import { RequestAuthenticator } from '../request-authenticator.js';
+import { credentialInCookies } from '../credentials/cookie-header.js';
+import { credentialInHeader } from '../credentials/authorization-header.js';
+import { RequestAuthenticator } from '../authenticator.js';
 import { closeSocket, isSocketIo, type Socket } from './socket.js';
 import { socketRequestOf } from './socket-request.js';
 

@@ -1,5 +1,5 @@
 import type { IncomingRequest } from '../../options/auth-handler.interface.js';
-import type { AbstractAuthToken } from '../../tokens/entities/abstract-auth-token.js';
+import type { AbstractAuthToken } from '../../sessions/entities/abstract-auth-token.js';
 import type { TransportRequest } from '../transport-request.js';
 import { isSocketIo, type Socket, type UpgradeRequest } from './socket.js';
 

@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events';
 import { STATUS_CODES } from 'node:http';
 import { fromEvent, merge, NEVER, type Observable, of } from 'rxjs';
 import type { IncomingRequest } from '../../options/auth-handler.interface.js';
-import type { AbstractAuthToken } from '../../tokens/entities/abstract-auth-token.js';
+import type { AbstractAuthToken } from '../../sessions/entities/abstract-auth-token.js';
 import type { Denial } from '../denials.js';
 
 /** A socket after it was authenticated; combine it with the library's type: `Socket & AuthenticatedSocket<User>`. */

@@ -1,12 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { PassportStrategy } from '@nestjs/passport';
 import Strategy from 'passport-custom';
-import { AUTHENTIFY_OPTIONS, HEADER_STRATEGY } from '../../authentify.constants.js';
+import { AUTHENTIFY_OPTIONS, HEADER_STRATEGY } from '../../constants.js';
 import type { ResolvedOptions } from '../../options/resolved-options.js';
-import { credentialInHeader } from '../extractors/authorization-header.js';
+import { credentialInHeader } from '../credentials/authorization-header.js';
 import { OwnApplication } from '../own-application.js';
 import type { TransportRequest } from '../transport-request.js';
-import { RequestAuthenticator } from '../request-authenticator.js';
+import { RequestAuthenticator } from '../authenticator.js';
 
 /**
  * Passport strategy `'authentify-header'`: the `Authorization` header, under one of `authHeaderPrefixes`.

@@ -1,4 +1,4 @@
-import type { AuthType } from '../../tokens/auth-type.js';
+import type { AuthType } from '../../sessions/auth-type.js';
 import { UsageError } from '../failure.js';
 import { print } from '../output.js';
 import { type AppFlags, withSessionStore } from '../session-store.js';

@@ -1,8 +1,8 @@
-import type { AbstractAuthToken } from '../../tokens/entities/abstract-auth-token.js';
-import { newestFirst, olderThan, positionOf } from '../../tokens/login-order.js';
-import { canonicalUuid } from '../../tokens/uuid.js';
+import type { AbstractAuthToken } from '../../sessions/entities/abstract-auth-token.js';
+import { newestFirst, olderThan, positionOf } from '../../store/login-order.js';
+import { canonicalUuid } from '../../sessions/uuid.js';
 import { UsageError } from '../failure.js';
-import { keyInJson } from '../../tokens/json.js';
+import { keyInJson } from '../../sessions/json.js';
 import { columns, print } from '../output.js';
 import { CONDITIONS, type SessionState, stateOf } from '../session-state.js';
 import { type AppFlags, type SessionStore, withSessionStore } from '../session-store.js';

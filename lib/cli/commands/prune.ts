@@ -1,4 +1,4 @@
-import { prunable } from '../../tokens/last-deadline.js';
+import { prunable } from '../../store/last-deadline.js';
 import { count, print } from '../output.js';
 import { withProgress } from '../progress.js';
 import { type AppFlags, type SessionStore, withSessionStore } from '../session-store.js';

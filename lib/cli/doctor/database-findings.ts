@@ -1,4 +1,4 @@
-import { SqlComment } from '../../tokens/statements/sql-comment.js';
+import { SqlComment } from '../../store/drivers/sql-comment.js';
 import type { SessionStore } from '../session-store.js';
 import type { Finding } from './finding.js';
 

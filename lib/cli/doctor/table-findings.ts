@@ -1,6 +1,6 @@
 import type { EntityMetadata, QueryRunner, Table } from 'typeorm';
-import { ownerOf } from '../../tokens/present-users.js';
-import { CHANGE_TABLE, schemaFaults } from '../../tokens/table-schema.js';
+import { ownerOf } from '../../store/present-users.js';
+import { CHANGE_TABLE, schemaFaults } from '../../store/table-schema.js';
 import { dueOf } from '../commands/prune.js';
 import type { SessionStore } from '../session-store.js';
 import type { Finding } from './finding.js';

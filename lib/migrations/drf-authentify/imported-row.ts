@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import type { Milliseconds } from '../../options/duration.js';
-import { isPast } from '../../tokens/entities/abstract-auth-token.js';
-import { toAsciiJson } from '../../tokens/entities/context.transformer.js';
-import { deadlinesFrom, type Lifetimes, pruneAtOf } from '../../tokens/lifetimes.js';
+import { isPast } from '../../sessions/entities/abstract-auth-token.js';
+import { toAsciiJson } from '../../sessions/entities/context.transformer.js';
+import { deadlinesFrom, type Lifetimes, pruneAtOf } from '../../sessions/lifetimes.js';
 import type { SourceRow } from './source-rows.js';
 
 /** Lower-case hex of SHA-256, SHA-384 or SHA-512. */

@@ -1,5 +1,5 @@
 import type { QueryRunner } from 'typeorm';
-import type { UserId } from '../../tokens/entities/abstract-auth-token.js';
+import type { UserId } from '../../sessions/entities/abstract-auth-token.js';
 import { type Statement, tablePath } from './statement.js';
 
 /** A session as drf-authentify stored it; instants are epoch milliseconds. */

@@ -1,0 +1,84 @@
+import { type CallHandler, type ExecutionContext, Inject, Injectable, type NestInterceptor } from '@nestjs/common';
+import type { Observable } from 'rxjs';
+import { AUTHENTIFY_OPTIONS } from '../constants.js';
+import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
+import type { ResolvedOptions } from '../options/resolved-options.js';
+import type { Deadlines } from '../sessions/lifetimes.js';
+import type { AnyAuthToken } from '../sessions/entities/abstract-auth-token.js';
+import { TokenSlider } from '../sessions/sliding.js';
+import { AuthHooks } from './hooks.js';
+import { Challenge } from './challenge.js';
+import { unauthorized } from './denials.js';
+import { routeOf } from './guards/route.js';
+import { assertRequirements } from './guards/session-requirements.js';
+import { type Authentication, RequestAuthenticator } from './authenticator.js';
+import { requestOf, responseOf } from './request-context.js';
+import { TokenCookies } from './token-cookies.js';
+
+/**
+ * Extends the session a request acts in, once per `autoRefreshInterval`, after all guards and before the handler,
+ * when headers can still be set. A cookie that brought the token is written again with its new Max-Age.
+ * Registered for all routes by `autoRefresh: true`; for some, put it there with `@UseInterceptors`.
+ *
+ * @throws AuthentifyConfigurationError at boot without `autoRefreshInterval`.
+ */
+@Injectable()
+export class AutoRefreshInterceptor implements NestInterceptor {
+  constructor(
+    @Inject(AUTHENTIFY_OPTIONS) options: ResolvedOptions,
+    private readonly authenticator: RequestAuthenticator,
+    private readonly slider: TokenSlider<AnyAuthToken>,
+    private readonly hooks: AuthHooks,
+    private readonly cookies: TokenCookies,
+    private readonly challenge: Challenge,
+  ) {
+    if (options.autoRefreshInterval === null) {
+      throw new AuthentifyConfigurationError('autoRefreshInterval', 'is needed by AutoRefreshInterceptor; try 300');
+    }
+  }
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
+    // Messages of a microservice are in no session. Those of a socket have no response to write the cookie to: what was
+    // refreshed over HTTP counts for the socket too.
+    const request = context.getType() === 'rpc' ? undefined : requestOf(context);
+    if (!request || request.openedSocket) return next.handle();
+    const authentication = this.authenticator.authenticationOf(request);
+    const deadlines = authentication?.token && this.slider.due(authentication.token);
+    if (!deadlines) return next.handle();
+    return this.extend(context, authentication, deadlines).then(() => next.handle());
+  }
+
+  /** Behind a guard that is not the library's, what the route asks of the session may not be decided yet (R69). */
+  private async extend(context: ExecutionContext, authentication: Authentication, deadlines: Deadlines): Promise<void> {
+    if (routeOf(context).requirements.length > 0) await assertRequirements(context, { challenge: this.challenge });
+    authentication.slide ??= this.slide(context, authentication, deadlines);
+    await authentication.slide;
+  }
+
+  private async slide(
+    context: ExecutionContext,
+    { token, credential }: Authentication,
+    deadlines: Deadlines,
+  ): Promise<void> {
+    if (!token) return;
+    const { rawToken, cookieName } = credential;
+    const outcome = await this.slider.slide(token, rawToken, deadlines);
+    if (outcome === 'unchanged') return;
+    if (outcome === 'ended') {
+      const error = unauthorized();
+      this.challenge.accompany(error, context, true);
+      throw error;
+    }
+    if (cookieName !== undefined) this.cookies.renew(responseOf(context), cookieName, rawToken, token);
+    await this.tellApp(context, rawToken);
+  }
+
+  private async tellApp(context: ExecutionContext, rawToken: string): Promise<void> {
+    const request = requestOf(context);
+    if (!request.auth) return;
+    const { user, auth: token } = request;
+    const result = await this.hooks.run('postAutoRefreshHandler', { user, token, rawToken, request });
+    request.user = result.user;
+    request.auth = result.token;
+  }
+}

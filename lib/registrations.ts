@@ -1,0 +1,111 @@
+import { type DynamicModule, Inject, Logger, type Type } from '@nestjs/common';
+import type { ModulesContainer } from '@nestjs/core';
+import { AUTH_TOKEN_ENTITY, AUTHENTIFY_OPTIONS } from './constants.js';
+import { type Injectable, offeredName } from './registered-classes.js';
+import { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';
+
+/** What the registration without a name is called where one is asked for. */
+export const UNNAMED = 'default';
+
+type ModuleOf<T> = T extends Map<string, infer TModule> ? TModule : never;
+
+/**
+ * The injection token of one of this library's classes in the registration of that `name`; the one without a name is
+ * `'default'`. `app.get(TokenService)` itself would give any of several registrations'.
+ *
+ * @example `app.get<TokenService<StaffToken>>(providerFor('staff', TokenService))`
+ * @throws TypeError for a class that no registration offers, such as a guard of yours that extends one of ours.
+ */
+export function providerFor(name: string, provider: Injectable): string {
+  return `authentify:${name}:${offeredName(provider)}`;
+}
+
+/**
+ * Injects from the registration of that `name` what the parameter or property is declared as: `TokenService`,
+ * `TokenCookies`, `TokenRepository`, `AuthentifyEvents` or one of the guards.
+ *
+ * @example `constructor(@InjectFor('staff') private readonly tokens: TokenService<StaffToken>) {}`
+ * @throws TypeError while decorating, if the declared type is no class, such as one imported with `import type`, or none that
+ * registrations offer.
+ */
+export function InjectFor(name: string): ParameterDecorator & PropertyDecorator {
+  return (target: object, key: string | symbol | undefined, index?: number) => {
+    const declared = (
+      index === undefined
+        ? Reflect.getMetadata('design:type', target, key!)
+        : (Reflect.getMetadata('design:paramtypes', target) as unknown[] | undefined)?.[index]
+    ) as Type<unknown> | undefined;
+    if (declared === undefined || declared === Object) {
+      throw new TypeError(`@InjectFor('${name}') stands before no class; import its type as a value, not as a type`);
+    }
+    Inject(providerFor(name, declared))(target, key, index as number);
+  };
+}
+
+/**
+ * What a registration offers to other modules: its classes under its name, and as they are only without one, so that
+ * nobody injects one registration's service and gets the other's.
+ */
+export function offer(
+  definition: DynamicModule,
+  name: string | undefined,
+  offered: readonly Injectable[],
+): DynamicModule {
+  const named = offered.map((one) => ({ provide: providerFor(name ?? UNNAMED, one), useExisting: one }));
+  const names = named.map(({ provide }) => provide);
+  return {
+    ...definition,
+    providers: [...(definition.providers ?? []), ...named],
+    exports: name === undefined ? [...names, ...offered] : names,
+  };
+}
+
+/** The registrations of an app by name, each as the module it is. */
+export function registrationsIn(modules: ModulesContainer): Map<string, ModuleOf<ModulesContainer>> {
+  return new Map(
+    [...modules.values()].flatMap((module) =>
+      [...module.providers.keys()].flatMap((token) => {
+        const [, name] = /^authentify:(\w+):/.exec(String(token)) ?? [];
+        return name !== undefined && token === providerFor(name, AUTHENTIFY_OPTIONS) ? [[name, module] as const] : [];
+      }),
+    ),
+  );
+}
+
+/**
+ * Says whose classes `app.get` gives where that is not the registration without a name: Nest takes the module that was
+ * imported last. The one without a name asks, so that it is said once.
+ */
+export function tellWhomGetGives(modules: ModulesContainer): void {
+  const names = [...registrationsIn(modules).keys()];
+  const last = names.at(-1);
+  if (last === undefined || last === UNNAMED) return;
+  new Logger('AuthentifyModule').log(
+    `Registrations: ${names.join(', ')}. app.get(TokenService) gives that of '${last}', imported last; ` +
+      'use app.get(providerFor(name, TokenService)), or import the one without a name after the others',
+  );
+}
+
+/**
+ * Checks the registrations of an app, before any database is asked.
+ *
+ * @throws AuthentifyConfigurationError where several offer the same to the same modules, or guard the same routes.
+ */
+export function assertApart(modules: ModulesContainer, forAllRoutes: Type<unknown>): void {
+  const registrations = [...modules.values()].filter(({ providers }) => providers.has(AUTH_TOKEN_ENTITY));
+  const offered = registrations.filter(({ isGlobal }) => isGlobal).flatMap((one) => Array.from(one.exports));
+  if (new Set(offered).size < offered.length) {
+    throw new AuthentifyConfigurationError(
+      'name',
+      'is missing, or not unique: the app registers the module several times, for all modules. ' +
+        "Give all but one registration a name of its own, such as 'staff', and see GuardFor and InjectFor",
+    );
+  }
+  if (registrations.filter(({ providers }) => providers.has(forAllRoutes)).length > 1) {
+    throw new AuthentifyConfigurationError(
+      'guardAllRoutes',
+      'is set by several registrations, and no request could satisfy them all; set it for one, and guard the routes ' +
+        'of the others with GuardFor',
+    );
+  }
+}

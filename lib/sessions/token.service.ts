@@ -1,0 +1,178 @@
+import { Injectable } from '@nestjs/common';
+import { AuthType } from './auth-type.js';
+import { checkNames, type OptionNames } from '../options/call-options.js';
+import type { AbstractAuthToken, AnyAuthToken, RevokedReason, UserId } from './entities/abstract-auth-token.js';
+import type { IssuedTokens } from './issued-tokens.js';
+import type { IssueTokenOptions } from './login.js';
+import type { RefreshTokenOptions } from './refresh.js';
+import { TokenTable } from '../store/session-table.js';
+import { TokenWorkers } from './token-workers.js';
+import { TRANSACTION_OPTIONS, type TransactionOptions } from '../store/transaction.js';
+import { canonicalUuid } from './uuid.js';
+
+/** A user as the app holds it: the entity, or its primary key. */
+export type UserOrKey<TToken extends AnyAuthToken> = TToken['user'] | UserId;
+
+/** The context type of a token class. */
+export type ContextOf<TToken extends AnyAuthToken> = TToken['context'];
+
+/** Which sessions stay when all of a user's are ended. */
+export interface RevokeAllOptions extends TransactionOptions {
+  except?: Pick<AnyAuthToken, 'id'>;
+}
+
+const REVOKE_ALL_OPTIONS: OptionNames<RevokeAllOptions> = { except: true, ...TRANSACTION_OPTIONS };
+
+/**
+ * Everything an app does with sessions, and nothing about HTTP.
+ *
+ * Every method throws `AuthentifyUnavailableError` (503) when the database cannot answer, and `TypeError` or
+ * `RangeError` before any SQL when it is called wrongly.
+ *
+ * Every method takes `{ manager }`, and is part of that transaction then (R78): on its connection, visible with its
+ * commit, gone with its rollback. Nothing is retried there; the `cause` of an `AuthentifyUnavailableError` tells whether
+ * to run the transaction again.
+ *
+ * @typeParam TToken the token entity, for its user, context and extra columns.
+ */
+@Injectable()
+export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
+  constructor(
+    private readonly workers: TokenWorkers<TToken>,
+    private readonly table: TokenTable<TToken>,
+  ) {}
+
+  /**
+   * Logs a user in for the `Authorization` header.
+   *
+   * @throws AuthentifyUserNotFoundError when the user is not in the database.
+   */
+  async generateHeaderToken(
+    user: UserOrKey<TToken>,
+    options?: IssueTokenOptions<ContextOf<TToken>>,
+  ): Promise<IssuedTokens<TToken>> {
+    return this.workers.within(options).issuer.issue(AuthType.HEADER, user, options);
+  }
+
+  /**
+   * Logs a user in for cookies; write them with `TokenCookies.set`.
+   *
+   * @throws AuthentifyUserNotFoundError when the user is not in the database.
+   */
+  async generateCookieToken(
+    user: UserOrKey<TToken>,
+    options?: IssueTokenOptions<ContextOf<TToken>>,
+  ): Promise<IssuedTokens<TToken>> {
+    return this.workers.within(options).issuer.issue(AuthType.COOKIE, user, options);
+  }
+
+  /**
+   * The live session of an access token, with its user; `null` for anything that is no usable token.
+   *
+   * @param authType how it was presented; leave it out to accept either (R20).
+   */
+  async verifyToken(rawToken: string, authType?: AuthType, options?: TransactionOptions): Promise<TToken | null> {
+    if (typeof authType === 'object' && authType !== null) {
+      throw new TypeError('authType must be a transport; options come third: verifyToken(raw, undefined, { manager })');
+    }
+    return this.within(options).verifier.verify(rawToken, authType);
+  }
+
+  /**
+   * Exchanges a refresh token for the next pair; the old pair is dead from then on (RFC 9700 §4.14.2). The token just
+   * replaced gets the same successor again within `refreshGracePeriod`; an older one ends the session, also where
+   * `{ manager }` was given and that transaction is rolled back.
+   *
+   * @returns `null` for an unusable token: unknown, expired, revoked, of an inactive user, reused.
+   */
+  async refreshToken(rawRefreshToken: string, options?: RefreshTokenOptions): Promise<IssuedTokens<TToken> | null> {
+    return this.workers.within(options).refresher.refresh(rawRefreshToken, options);
+  }
+
+  /** Ends one session, whichever of its tokens is meant. Returns 1, or 0 where it had ended already. */
+  async revokeToken(
+    token: Pick<TToken, 'id'> & Partial<Pick<TToken, 'userId'>>,
+    options?: TransactionOptions,
+  ): Promise<number> {
+    const workers = this.within(options);
+    const sessionId = idOf(token);
+    const count = await workers.tokens.end([sessionId], 'revoked', Date.now());
+    tellRevoked(workers, count, 'revoked', token.userId, sessionId);
+    return count;
+  }
+
+  /**
+   * Ends all sessions of a user, but `except` for instance the current one after a password change. Without one, and
+   * with `undefined`, none is left.
+   */
+  async revokeAllUserTokens(user: UserOrKey<TToken>, options: RevokeAllOptions = {}): Promise<number> {
+    checkNames(options, REVOKE_ALL_OPTIONS);
+    const workers = this.workers.within(options);
+    const userId = this.table.ownerKey(user);
+    const exceptId = options.except === undefined ? undefined : idOf(options.except);
+    const count = await workers.tokens.endAllOf(userId, Date.now(), exceptId);
+    await tellRevokedOf(user, workers, count, 'revoked-all');
+    return count;
+  }
+
+  /** Prunes one user's sessions that can never be used again. */
+  async revokeAllExpiredUserTokens(user: UserOrKey<TToken>, options?: TransactionOptions): Promise<number> {
+    return this.within(options).pruner.prune(this.table.ownerKey(user));
+  }
+
+  /** Prunes all sessions that can never be used again: the job to schedule. Batched, safe on many instances. */
+  async revokeExpiredTokens(options?: TransactionOptions): Promise<number> {
+    return this.within(options).pruner.prune();
+  }
+
+  /** A user's sessions that access or refresh can still use, newest first. */
+  async listUserTokens(user: UserOrKey<TToken>, options?: TransactionOptions): Promise<TToken[]> {
+    return this.within(options).tokens.live(this.table.ownerKey(user), Date.now());
+  }
+
+  /**
+   * Ends one of the user's own sessions by its public id, in capitals too; 0 for an unknown, foreign or malformed id (R50).
+   */
+  async revokeUserToken(user: UserOrKey<TToken>, id: string, options?: TransactionOptions): Promise<number> {
+    const workers = this.within(options);
+    const userId = this.table.ownerKey(user);
+    const sessionId = canonicalUuid(id);
+    if (sessionId === null) return 0;
+    const count = await workers.tokens.end([sessionId], 'revoked', Date.now(), userId);
+    await tellRevokedOf(user, workers, count, 'revoked', sessionId);
+    return count;
+  }
+
+  /** Who works for a call that has no other option. */
+  private within(options: TransactionOptions = {}): TokenWorkers<TToken> {
+    checkNames(options, TRANSACTION_OPTIONS);
+    return this.workers.within(options);
+  }
+}
+
+/** Tells of a user as the database spells the key. */
+async function tellRevokedOf(
+  user: unknown,
+  workers: Pick<TokenWorkers, 'events'> & { table: Pick<TokenTable, 'spelledKey'> },
+  count: number,
+  reason: RevokedReason,
+  sessionId?: string,
+): Promise<void> {
+  if (count > 0) tellRevoked(workers, count, reason, await workers.table.spelledKey(user), sessionId);
+}
+
+function tellRevoked(
+  { events }: Pick<TokenWorkers, 'events'>,
+  count: number,
+  reason: RevokedReason,
+  userId?: UserId,
+  sessionId?: string,
+): void {
+  if (count > 0) events.emit({ type: 'revoked', reason, count, userId, sessionId });
+}
+
+function idOf(token: unknown): string {
+  const id: unknown = (token as { id?: unknown } | null | undefined)?.id;
+  if (typeof id !== 'string' || id === '') throw new TypeError('Expected a token entity, such as request.auth');
+  return canonicalUuid(id) ?? id;
+}

@@ -1,0 +1,200 @@
+import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { Observable, type Subscriber, type Subscription } from 'rxjs';
+import { AUTHENTIFY_OPTIONS } from '../constants.js';
+import type { AuthentifyEvent, RejectionReason, RevokedEvent } from '../events/authentify-event.js';
+import { AuthentifyEvents } from '../events/authentify-events.js';
+import type { Milliseconds } from '../options/duration.js';
+import type { ResolvedOptions } from '../options/resolved-options.js';
+import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
+import { deadlineOf } from './lifetimes.js';
+import { mayBeSame } from '../store/user-keys.js';
+import { TokenChecks } from './token-checks.js';
+import { TokenLookup } from '../store/token-lookup.js';
+
+/** The longest that Node's timers can wait. */
+const LONGEST_DELAY: Milliseconds = 2 ** 31 - 1;
+
+/** Somebody who wants to know when a session is over. */
+interface Watch {
+  token: AnyAuthToken;
+  subscriber: Subscriber<RejectionReason>;
+}
+
+/**
+ * Tells when sessions end, for what outlives a request: sockets, server-sent events, streams.
+ *
+ * An ending on this node is told at once, or with the commit of the app's transaction that it is part of; an expiry when
+ * it comes. The database is asked when a watch begins and every `sessionCheckInterval` from then on, about all sessions
+ * that are watched in one statement, for what other nodes did.
+ * A refresh or a slide ends nothing: it moves the deadline. Nor does a database that cannot answer.
+ */
+@Injectable()
+export class SessionWatcher implements OnModuleDestroy {
+  private readonly logger = new Logger('SessionWatcher');
+  private readonly interval: Milliseconds;
+  readonly #watches = new Map<string, Set<Watch>>();
+  /** Sessions to ask about next, and that question; those who come while one is under way share the next (R48). */
+  readonly #doubtful = new Set<string>();
+  #nextCheck?: Promise<void>;
+  #lastLook: Promise<Map<string, AbstractAuthToken> | undefined> = Promise.resolve(undefined);
+  #nextRound = 0;
+  #wakeAt = Number.POSITIVE_INFINITY;
+  #timer?: NodeJS.Timeout;
+  #subscription?: Subscription;
+
+  constructor(
+    @Inject(AUTHENTIFY_OPTIONS) options: ResolvedOptions,
+    private readonly checks: TokenChecks,
+    private readonly lookup: TokenLookup,
+    private readonly events: AuthentifyEvents,
+  ) {
+    this.interval = options.sessionCheckInterval;
+  }
+
+  /**
+   * Emits once, why, when the session of this token is over, at once if it is already; then completes. It never fails.
+   * The session is watched while somebody is subscribed, and the deadlines of the entity given move along with it.
+   *
+   * @example
+   * ```ts
+   * @Sse('prices')
+   * prices(@CurrentToken() token: AuthToken) {
+   *   return this.prices.pipe(takeUntil(this.sessions.ended(token)));
+   * }
+   * ```
+   */
+  ended(token: AnyAuthToken): Observable<RejectionReason> {
+    return new Observable((subscriber) => {
+      const watch: Watch = { token, subscriber };
+      this.#add(watch);
+      return () => this.#remove(watch);
+    });
+  }
+
+  /** @internal Asks the database about a watched session now; those that are over are told of when this resolves. */
+  check({ id }: Pick<AnyAuthToken, 'id'>): Promise<void> {
+    return this.#ask([id]);
+  }
+
+  onModuleDestroy(): void {
+    this.#watches.clear();
+    this.#rest();
+  }
+
+  #add(watch: Watch): void {
+    const { id } = watch.token;
+    if (this.#watches.size === 0) {
+      this.#nextRound = Date.now() + this.interval;
+      this.#subscription = this.events.subscribe((event) => this.#hear(event));
+      this.#subscription.add(this.events.settled.subscribe((event) => this.#doubt(event)));
+    }
+    this.#watches.set(id, (this.#watches.get(id) ?? new Set()).add(watch));
+    this.#wakeBy(Math.min(this.#nextRound, deadlineOf(watch.token)));
+    // It may have ended since its token was verified, and nobody would say so again.
+    void this.#ask([id]);
+  }
+
+  #remove(watch: Watch): void {
+    const watches = this.#watches.get(watch.token.id);
+    watches?.delete(watch);
+    if (watches?.size === 0) this.#watches.delete(watch.token.id);
+    if (this.#watches.size === 0) this.#rest();
+  }
+
+  #rest(): void {
+    clearTimeout(this.#timer);
+    this.#wakeAt = Number.POSITIVE_INFINITY;
+    this.#subscription?.unsubscribe();
+  }
+
+  #hear(event: AuthentifyEvent): void {
+    // An ending in a transaction of the app may be rolled back; the rows are asked once that is over.
+    if ((event.type !== 'revoked' && event.type !== 'reuse-detected') || event.inTransaction) return;
+    if (event.sessionId !== undefined) this.#end(event.sessionId, 'revoked');
+    else this.#doubt(event);
+  }
+
+  #doubt({ sessionId, userId }: Pick<RevokedEvent, 'sessionId' | 'userId'>): void {
+    if (sessionId !== undefined) void this.#ask([sessionId]);
+    else void this.#ask(this.#idsWhere((token) => mayBeSame(token.userId, userId)));
+  }
+
+  #wakeBy(time: number): void {
+    if (time >= this.#wakeAt) return;
+    this.#wakeAt = time;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#wake(), Math.min(Math.max(0, time - Date.now()), LONGEST_DELAY));
+    this.#timer.unref();
+  }
+
+  /** A deadline that was reached may have been moved by another node: only the database can tell. */
+  #wake(): void {
+    const now = Date.now();
+    const isRound = now >= this.#nextRound;
+    if (isRound) this.#nextRound = now + this.interval;
+    void this.#ask(this.#idsWhere((token) => isRound || deadlineOf(token) <= now));
+
+    const deadlines = [...this.#watches.values()].flatMap((set) => Array.from(set, ({ token }) => deadlineOf(token)));
+    this.#wakeAt = Number.POSITIVE_INFINITY;
+    this.#wakeBy(deadlines.reduce((next, one) => (one > now && one < next ? one : next), this.#nextRound));
+  }
+
+  #idsWhere(condition: (token: AnyAuthToken) => boolean): string[] {
+    return [...this.#watches].filter(([, set]) => [...set].some(({ token }) => condition(token))).map(([id]) => id);
+  }
+
+  #ask(ids: readonly string[]): Promise<void> {
+    for (const id of ids) this.#doubtful.add(id);
+    if (this.#doubtful.size === 0) return Promise.resolve();
+    this.#nextCheck ??= this.#lastLook.then(() => this.#checkDoubtful());
+    return this.#nextCheck;
+  }
+
+  async #checkDoubtful(): Promise<void> {
+    this.#nextCheck = undefined;
+    const ids = [...this.#doubtful].filter((id) => this.#watches.has(id));
+    this.#doubtful.clear();
+    if (ids.length === 0) return;
+    const now = Date.now();
+    // Whom the app's own function keeps waiting keeps nobody else waiting: the next look does not wait for judgements.
+    this.#lastLook = this.#look(ids, now);
+    const sessions = await this.#lastLook;
+    if (sessions) await Promise.all(ids.map((id) => this.#judge(id, sessions.get(id), now)));
+  }
+
+  async #look(ids: readonly string[], now: number): Promise<Map<string, AbstractAuthToken> | undefined> {
+    try {
+      return new Map((await this.lookup.byIds(ids)).map((session) => [session.id, session]));
+    } catch (error) {
+      if (this.#watches.size === 0) return undefined;
+      this.logger.error(
+        'Open sessions could not be checked; they stay until they expire or the next check',
+        (error as Error).stack,
+      );
+      for (const id of this.#idsWhere((token) => deadlineOf(token) <= now)) this.#end(id, 'expired');
+      return undefined;
+    }
+  }
+
+  async #judge(id: string, session: AbstractAuthToken | undefined, now: number): Promise<void> {
+    const watches = this.#watches.get(id) ?? new Set();
+    if (!session) return this.#end(id, [...watches].some(({ token }) => token.isExpired) ? 'expired' : 'revoked');
+    const { lastRefreshedAt, expiresAt, refreshUntil, sessionExpiresAt, rotatedAt } = session;
+    for (const { token } of watches) {
+      Object.assign(token, { lastRefreshedAt, expiresAt, refreshUntil, sessionExpiresAt, rotatedAt });
+      this.#wakeBy(deadlineOf(token));
+    }
+    const reason = await this.checks.endOf(session, now);
+    if (reason) this.#end(id, reason);
+  }
+
+  #end(id: string, reason: RejectionReason): void {
+    const watches = [...(this.#watches.get(id) ?? [])];
+    this.#watches.delete(id);
+    if (this.#watches.size === 0) this.#rest();
+    for (const { subscriber } of watches) {
+      subscriber.next(reason);
+      subscriber.complete();
+    }
+  }
+}

@@ -1,0 +1,147 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import type { QueryRunner } from 'typeorm';
+import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
+import { AuthentifyUserNotFoundError } from '../errors/authentify-user-not-found.error.js';
+import { codeOf, driverErrorOf, type ErrorCodes, type ErrorSource, errorCodesOf } from './error-codes.js';
+import { faultOf, isOfOldConnection } from './drivers/connections.js';
+
+const logger = new Logger('AuthentifyModule');
+
+const TRIES = 5;
+const PATIENCE_MS = 2_000;
+const FIRST_PAUSE_MS = 25;
+
+/** MySQL and MariaDB waited `innodb_lock_wait_timeout` for a lock, 50 s by default. */
+const LOCK_WAIT_TIMEOUT = 'ER_LOCK_WAIT_TIMEOUT';
+const MIGRATE =
+  'Run the migration that makes it (typeorm migration:run); authentify doctor says what else does not fit.';
+const DEMANDED =
+  'Give the column a default, or make it nullable, or declare it in an entity of your own that extends AbstractAuthToken';
+const DENIED =
+  "The data source's user needs SELECT, INSERT, UPDATE and DELETE on the table of the sessions, and SELECT on that of " +
+  'their users';
+/** Whoever waits for a transaction of his own waits in vain. */
+const HINT = 'If the caller itself holds that lock, in a transaction of its own, pass { manager } to the call.';
+
+/** What drivers said of a connection that could not be made. */
+const unsent = new WeakSet<object>();
+/** What callers are told of statements that did not reach the server, and of those that got no answer. */
+const unreached = new WeakSet<object>();
+const unanswered = new WeakSet<object>();
+
+/** A unique index refused the row: two secrets had one digest. */
+export class DuplicateDigestError extends Error {}
+
+/**
+ * Runs one statement: again, with jitter, after transient failures; again at once where an old connection met a server
+ * that takes no writes any more (R72); and otherwise failing with an error that carries neither SQL nor parameters
+ * (R36, R62, R63).
+ */
+export async function runStatement<T>(source: ErrorSource, statement: () => Promise<T>): Promise<T> {
+  const giveUpAt = performance.now() + PATIENCE_MS;
+  for (let attempt = 1; ;) {
+    try {
+      return await statement();
+    } catch (error) {
+      const isOver = performance.now() > giveUpAt;
+      if (isOfOldConnection(error) && !isOver) continue;
+      if (!isTransient(source, error) || attempt === TRIES || isOver) throw translate(source, error);
+      await pause(FIRST_PAUSE_MS * 2 ** attempt * Math.random());
+      attempt += 1;
+    }
+  }
+}
+
+function isTransient(source: ErrorSource, error: unknown): boolean {
+  return errorCodesOf(source).again.test(codeOf(source, error));
+}
+
+/**
+ * Runs one statement in an app's transaction, which a failure has ended or rolled back: only the app can begin it again.
+ */
+export async function runOnce<T>(source: ErrorSource, statement: () => Promise<T>): Promise<T> {
+  try {
+    return await statement();
+  } catch (error) {
+    const translated = translate(source, error);
+    if (!(translated instanceof DuplicateDigestError)) throw translated;
+    throw new AuthentifyUnavailableError({ cause: translated.cause });
+  }
+}
+
+function translate(source: ErrorSource, error: unknown): Error {
+  const [code, codes] = [codeOf(source, error), errorCodesOf(source)];
+  const cause = withoutDetails(error, code, hintsAbout(error, code, codes));
+  if (codes.duplicate.test(code)) return new DuplicateDigestError('duplicate digest', { cause });
+  if (codes.missingOwner.test(code)) return new AuthentifyUserNotFoundError({ cause });
+  if (codes.badValue.test(code))
+    return new RangeError(
+      `The database refused a value (${code}): a user's key of another type, or a column unlike that of the entity`,
+      { cause },
+    );
+  // Nobody else would: to Nest a 503 is an answer like any other.
+  logger.error(`The database cannot answer: ${cause.message}${code === '' ? placeOf(error) : ''}`);
+  const unavailable = new AuthentifyUnavailableError({ cause });
+  if (faultOf(source, error) === 'lost') {
+    (unsent.has(Object(error) as object) ? unreached : unanswered).add(unavailable);
+  }
+  return unavailable;
+}
+
+/** Whether a statement was sent and the server said nothing of it: it may have been done, or may be done yet. */
+export function isUnanswered(error: unknown): boolean {
+  return unanswered.has(Object(error) as object);
+}
+
+/** Whether a statement failed by its connection; another one may do. */
+export function isLost(error: unknown): boolean {
+  return isUnanswered(error) || unreached.has(Object(error) as object);
+}
+
+/** Gives the connection that a statement needs; where there is none, the statement was not sent. */
+export async function connect(queryRunner: QueryRunner): Promise<void> {
+  try {
+    await queryRunner.connect();
+  } catch (error) {
+    unsent.add(Object(error) as object);
+    throw error;
+  }
+}
+
+/** What does not fit for good, and what to do about it: without that it would look like an outage. */
+function hintsAbout(error: unknown, code: string, { missing, demanded, denied }: ErrorCodes): string[] {
+  if (missing.test(code)) return [`${nameIn(error)} is missing in the database`, MIGRATE];
+  if (demanded.test(code)) return [`${nameIn(error)} demands a value that no session has`, DEMANDED];
+  return denied.test(code) ? [DENIED] : [];
+}
+
+/** Where an error without a code was thrown: it may be that of a listener or a subscriber of the app. */
+function placeOf(error: unknown): string {
+  const thrown = driverErrorOf(error);
+  const [frame] = /^ {4}at .*$/m.exec(thrown instanceof Error ? (thrown.stack ?? '') : '') ?? [];
+  return frame === undefined ? '' : `, ${frame.trim()}`;
+}
+
+/** What may be told of a driver's error: its class and its codes. Its message may quote the row. */
+function withoutDetails(error: unknown, code: string, hints: string[]): Error {
+  const failure = code === '' ? 'The database driver failed' : `The database driver failed with ${code}`;
+  const { code: own, errno, sqlState } = driverErrorOf(error);
+  if (own === LOCK_WAIT_TIMEOUT) hints.push(HINT);
+  const summary = new Error([failure, ...hints].join('. '));
+  summary.name = error instanceof Error ? error.name : 'Error';
+  summary.stack = `${summary.name}: ${summary.message}`;
+  const codes = Object.entries({ code: own ?? (code || undefined), errno, sqlState });
+  return Object.assign(summary, Object.fromEntries(codes.filter(([, value]) => isCode(value))));
+}
+
+/** Of an error about a table or column: which one. Nothing else of the message is told. */
+function nameIn(error: unknown): string {
+  const message = String(driverErrorOf(error).message);
+  const [, quoted, bare] = /["'`]([\w.]+)["'`]|(?:: |column |named )([\w.]+)/.exec(message) ?? [];
+  return quoted ?? bare ?? 'A table or column';
+}
+
+function isCode(value: unknown): boolean {
+  return typeof value === 'number' || (typeof value === 'string' && /^[\w-]{1,64}$/.test(value));
+}

@@ -1,0 +1,91 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { from, lastValueFrom, timeout } from 'rxjs';
+import type { Milliseconds } from '../options/duration.js';
+import type { AbstractAuthToken, AnyAuthToken } from '../sessions/entities/abstract-auth-token.js';
+import { CompiledLookup } from './lookup/compiled-lookup.js';
+import { NotCompilableError } from './lookup/plain-entity.js';
+import { OrmLookup } from './lookup/orm-lookup.js';
+import { type StoredToken, TokenTable } from './session-table.js';
+
+/** How many sessions are asked for in one statement. */
+const BATCH = 1_000;
+/** How long the database may take to answer for them. */
+const PATIENCE: Milliseconds = 10_000;
+
+/** The read path: one row with its user, by digest, in one statement, from the primary (R22, R48). */
+@Injectable()
+export class TokenLookup<TToken extends AnyAuthToken = AbstractAuthToken> {
+  private readonly logger = new Logger('AuthentifyModule');
+  private readonly orm: OrmLookup<TToken>;
+  /** `null` for entities that only TypeORM can read. */
+  private compiled?: CompiledLookup<TToken> | null;
+  private hasToldOfSubscriber = false;
+
+  constructor(private readonly table: TokenTable<TToken>) {
+    this.orm = new OrmLookup(table);
+  }
+
+  /** The same look-ups in an app's transaction. */
+  within(table: TokenTable<TToken>): TokenLookup<TToken> {
+    const lookup = new TokenLookup(table);
+    this.prepare();
+    lookup.compiled = this.compiled ?? null;
+    lookup.hasToldOfSubscriber = this.hasToldOfSubscriber;
+    return lookup;
+  }
+
+  /** @param digests of one access token, one per key. */
+  byAccessToken(digests: readonly string[]): Promise<TToken | null> {
+    return this.prepare().byAccessToken(digests, this.table.transaction);
+  }
+
+  /** @param digests of one family part, one per key. */
+  byFamily(digests: readonly string[]): Promise<StoredToken<TToken> | null> {
+    return this.prepare().byFamily(digests, this.table.transaction);
+  }
+
+  /**
+   * Sessions by id with their users, ended ones too; those that are gone are left out. A database that hangs counts as one
+   * that cannot answer: it must not keep expired sessions open.
+   */
+  async byIds(ids: readonly string[]): Promise<TToken[]> {
+    const found: TToken[] = [];
+    for (let start = 0; start < ids.length; start += BATCH) {
+      const batch = from(this.orm.byIds(ids.slice(start, start + BATCH)));
+      found.push(...(await lastValueFrom(batch.pipe(timeout(PATIENCE)))));
+    }
+    return found;
+  }
+
+  /**
+   * The look-ups as they are to be done now: compiled, once the data source knows its entities, or through TypeORM,
+   * where it does more than read columns, or tells a subscriber. Says so once: the app has chosen what costs it time.
+   */
+  prepare(): CompiledLookup<TToken> | OrmLookup<TToken> {
+    if (this.compiled === undefined) this.compiled = this.compile();
+    if (!this.compiled) return this.orm;
+    if (!this.compiled.isWatched()) return this.compiled;
+    if (!this.hasToldOfSubscriber) {
+      this.hasToldOfSubscriber = true;
+      this.tell('a subscriber has afterLoad', 'give it a listenTo() that names other entities');
+    }
+    return this.orm;
+  }
+
+  private compile(): CompiledLookup<TToken> | null {
+    try {
+      return new CompiledLookup(this.table);
+    } catch (error) {
+      if (!(error instanceof NotCompilableError)) throw error;
+      this.tell(error.message, error.remedy);
+      return null;
+    }
+  }
+
+  /** A warning only where no app can do anything about it: then this library has to. */
+  private tell(reason: string, remedy?: string): void {
+    const message = `Sessions are read through TypeORM, several times slower: ${reason}`;
+    if (remedy !== undefined) this.logger.log(`${message}. For the fast way ${remedy}`);
+    else this.logger.warn(`${message}. Please report this with your version of TypeORM`);
+  }
+}
