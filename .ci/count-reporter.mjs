@@ -2,7 +2,7 @@
 // after, for `.ci/check-requirements.mjs`.
 import { writeFileSync } from 'node:fs';
 import { countsFile } from './check-counts.mjs';
-import { requirementsFile } from './check-requirements.mjs';
+import { numbersIn, requirementsFile } from './check-requirements.mjs';
 
 export default class CountReporter {
   onTestRunEnd(modules, unhandledErrors) {
@@ -12,7 +12,7 @@ export default class CountReporter {
       const count = (counts[module.project.name] ??= { passed: 0, failed: 0, skipped: 0 });
       for (const test of module.children.allTests()) {
         count[stateOf(test)] += 1;
-        for (const [, number] of test.fullName.matchAll(/\bR(\d+)\b/g)) {
+        for (const number of new Set(numbersIn(test.fullName))) {
           const entry = ((requirements[number] ??= {})[`${module.project.name}${adapterOf(test)}`] ??= {});
           entry[module.relativeModuleId] = (entry[module.relativeModuleId] ?? 0) + (stateOf(test) === 'passed' ? 1 : 0);
         }
