@@ -15,20 +15,20 @@ function apiSidebar(): DefaultTheme.SidebarItem[] {
 }
 
 const sidebar: DefaultTheme.SidebarItem[] = [
+  { text: 'Quick start', link: '/guide/quick-start' },
   {
     text: 'Concepts',
     items: [
       { text: 'Sessions and tokens', link: '/concepts/sessions' },
-      { text: 'The way of a request', link: '/concepts/requests' },
-      { text: 'Rotation and grace', link: '/concepts/rotation' },
+      { text: 'The path of a request', link: '/concepts/requests' },
+      { text: 'Rotation and the grace period', link: '/concepts/rotation' },
       { text: 'Lifetimes', link: '/concepts/lifetimes' },
-      { text: 'Other sites', link: '/concepts/cross-site' },
+      { text: 'Cross-site requests', link: '/concepts/cross-site' },
     ],
   },
   {
     text: 'Guides',
     items: [
-      { text: 'Quick start', link: '/guide/quick-start' },
       { text: 'Protect routes', link: '/guide/protect-routes' },
       { text: 'Browsers', link: '/guide/browser' },
       { text: 'Mobile and other programs', link: '/guide/mobile' },
@@ -47,11 +47,11 @@ const sidebar: DefaultTheme.SidebarItem[] = [
       { text: 'Logins', link: '/recipes/logins' },
       { text: 'Step-up and passwords', link: '/recipes/step-up' },
       { text: 'Transactions', link: '/recipes/transactions' },
-      { text: 'Your own columns and queries', link: '/recipes/token-entity' },
+      { text: 'Custom columns and queries', link: '/recipes/token-entity' },
       { text: 'Hooks', link: '/recipes/hooks' },
       { text: 'Events', link: '/recipes/events' },
       { text: 'Migrations', link: '/recipes/migrations' },
-      { text: 'Records and pruning', link: '/recipes/pruning' },
+      { text: 'Retention and pruning', link: '/recipes/pruning' },
       { text: 'Changing keys, algorithm or prefix', link: '/recipes/keys' },
       { text: 'Configuration', link: '/recipes/configuration' },
       { text: 'Administration', link: '/recipes/admin' },
@@ -82,12 +82,12 @@ const sidebar: DefaultTheme.SidebarItem[] = [
       { text: 'django-rest-knox', link: '/coming-from/django-rest-knox' },
     ],
   },
-  { text: 'Questions', link: '/faq' },
+  { text: 'FAQ', link: '/faq' },
 ];
 
 export default defineConfig({
   title: 'nestjs-authentify',
-  description: 'Sessions you can really end: database-backed opaque tokens for NestJS and TypeORM.',
+  description: 'Database-backed sessions for NestJS and TypeORM, with opaque access and refresh tokens.',
   lang: 'en',
   base: process.env.DOCS_BASE ?? '/',
   srcExclude: ['README.md', 'snippets/**', 'tools/**'],
@@ -97,7 +97,7 @@ export default defineConfig({
   ],
   // Dead links fail the build; `docs:check` looks at anchors too.
   ignoreDeadLinks: false,
-  // The index of the search is loaded by those who search, and larger than the 500 kB a warning begins at.
+  // The search index exceeds the 500 kB at which Vite warns; only a search loads it.
   vite: { build: { chunkSizeWarningLimit: 1_000 } },
   markdown: {
     theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
@@ -111,7 +111,7 @@ export default defineConfig({
       { text: 'Guide', link: '/guide/quick-start', activeMatch: '^/(guide|concepts|recipes)/' },
       { text: 'Options', link: '/reference/options' },
       { text: 'API', link: '/api/', activeMatch: '^/api/' },
-      { text: 'Questions', link: '/faq' },
+      { text: 'FAQ', link: '/faq' },
       { text: `v${version}`, link: '/api/' },
     ],
     sidebar: { '/': sidebar, '/api/': [...apiSidebar(), { text: 'Back to the guides', link: '/guide/quick-start' }] },

@@ -163,6 +163,8 @@ const CHECKS = {
   graphql: parsesAsGraphql,
   // Pictures made of letters, and what a terminal shows.
   text: () => {},
+  // Transcripts, which run-start.mjs replays.
+  console: () => {},
   '': (block) => problem(block, 'a code block needs a language; pictures and output have "text"'),
 };
 

@@ -1,5 +1,6 @@
 // Runs the start as the README and the quick start show it: the app as check-snippets.mjs compiled it, then each of their
-// curl commands. Where a command has <accessToken> or <refreshToken>, the last answer's stands in.
+// curl commands. <accessToken> and <refreshToken> stand for those of the last answer. A `console` block is a transcript:
+// its commands must answer what the page shows.
 import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -40,6 +41,29 @@ function run(command, port, known) {
   return { status, answer: body ? JSON.parse(body) : {} };
 }
 
+/** What a transcript shortens or leaves out with "…", and what differs each time. */
+const VARYING = /[\w.-]*…[\w-]*|\d{4}-\d\d-\d\dT[\d:.]+Z/g;
+const literal = (text) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+
+/** Runs a transcript. A shortened value in a command stands for the one that an earlier answer had in its place. */
+function replay(page, code, port) {
+  const known = new Map();
+  for (const [, command, shown] of code.matchAll(/^\$ (.*)\n((?:(?!\$ ).*\n)*)/gm)) {
+    const filled = command
+      .replace('localhost:3000', `127.0.0.1:${port}`)
+      .replaceAll(VARYING, (value) => known.get(value) ?? value);
+    const output = execFileSync('bash', ['-c', `${filled} -s`], { encoding: 'utf8' }).replaceAll(/\s/g, '');
+    const expected = shown.replaceAll(/\s/g, '');
+    const varying = expected.match(VARYING) ?? [];
+    const [first, ...rest] = expected.split(VARYING).map(literal);
+    const pattern = rest.map((text, index) => (varying[index] === '…' ? '(.*?)' : String.raw`([\w.:-]+)`) + text);
+    const values = new RegExp(`^${first}${pattern.join('')}$`).exec(output);
+    if (!values) throw new Error(`${page}: ${command}\nshows ${expected}\nanswered ${output}`);
+    for (const [index, value] of varying.entries()) known.set(value, values[index + 1]);
+    console.log(`as shown: ${command}`);
+  }
+}
+
 async function walk(page, folder) {
   const commands = blocksOf(page)
     .filter(({ language }) => language === 'sh')
@@ -58,6 +82,7 @@ async function walk(page, folder) {
       if (!status.startsWith('2')) throw new Error(`${page}: answered ${status} ${JSON.stringify(answer)}`);
       Object.assign(known, answer);
     }
+    for (const { language, code } of blocksOf(page)) if (language === 'console') replay(page, code, port);
   } finally {
     app.kill();
   }
