@@ -34,7 +34,7 @@ import { SchemaCheck } from './store/schema-check.js';
 import { SessionFinder } from './sessions/session-finder.js';
 import { TokenChecks } from './sessions/token-checks.js';
 import { TokenIssuer } from './sessions/login.js';
-import { TokenLookup } from './store/token-lookup.js';
+import { SessionLookup } from './store/lookup/session-lookup.js';
 import { TokenPairFactory } from './sessions/token-secrets.js';
 import { TokenPruner } from './sessions/pruning.js';
 import { TokenRefresher } from './sessions/refresh.js';
@@ -71,7 +71,7 @@ function notRegistered(): never {
     SessionFinder,
     TokenChecks,
     TokenIssuer,
-    TokenLookup,
+    SessionLookup,
     TokenPairFactory,
     TokenPruner,
     TokenRefresher,
@@ -85,7 +85,7 @@ export class AuthentifyModule extends ConfigurableAuthentifyModule implements Ne
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
     private readonly table: TokenTable,
-    private readonly lookup: TokenLookup,
+    private readonly lookup: SessionLookup,
     @Inject(SESSION_CONTROLLERS) private readonly sessionControllers: Type<SessionRoutes>[],
     private readonly activity: UserActivity,
   ) {

@@ -21,7 +21,7 @@ import { PresentedTokens, type PresentedRefreshToken } from './presented-tokens.
 import { judge, rotatedDeadlines } from './rotation.js';
 import { TokenChecks } from './token-checks.js';
 import { type DigestForm, sameDigest } from './token-digester.js';
-import { TokenLookup } from '../store/token-lookup.js';
+import { SessionLookup } from '../store/lookup/session-lookup.js';
 import { TokenPairFactory } from './token-secrets.js';
 import { TokenRepository } from '../store/token.repository.js';
 import type { StoredToken } from '../store/session-table.js';
@@ -59,7 +59,7 @@ export class TokenRefresher<TToken extends AnyAuthToken = AbstractAuthToken> {
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
     private readonly checks: TokenChecks,
-    private readonly lookup: TokenLookup<TToken>,
+    private readonly lookup: SessionLookup<TToken>,
     private readonly tokens: TokenRepository<TToken>,
     private readonly pairs: TokenPairFactory,
     private readonly presentedTokens: PresentedTokens,

@@ -4,7 +4,7 @@ import type { AuthType } from './auth-type.js';
 import type { AbstractAuthToken, AnyAuthToken, UserId } from './entities/abstract-auth-token.js';
 import { type PresentedRefreshToken, PresentedTokens } from './presented-tokens.js';
 import type { Page } from '../store/session-columns.js';
-import { TokenLookup } from '../store/token-lookup.js';
+import { SessionLookup } from '../store/lookup/session-lookup.js';
 import { TokenRepository } from '../store/token.repository.js';
 
 /**
@@ -14,7 +14,7 @@ import { TokenRepository } from '../store/token.repository.js';
 @Injectable()
 export class SessionFinder<TToken extends AnyAuthToken = AbstractAuthToken> {
   constructor(
-    private readonly lookup: TokenLookup<TToken>,
+    private readonly lookup: SessionLookup<TToken>,
     private readonly presented: PresentedTokens,
     private readonly tokens: TokenRepository<TToken>,
     private readonly events: AuthentifyEvents,

@@ -3,7 +3,7 @@ import { AuthentifyEvents } from '../events/authentify-events.js';
 import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
 import type { Place } from './place.js';
 import { TokenIssuer } from './login.js';
-import { TokenLookup } from '../store/token-lookup.js';
+import { SessionLookup } from '../store/lookup/session-lookup.js';
 import { TokenPruner } from './pruning.js';
 import { TokenRefresher } from './refresh.js';
 import { TokenTable } from '../store/session-table.js';
@@ -17,7 +17,7 @@ import type { TransactionOptions } from '../store/transaction.js';
 export class TokenWorkers<TToken extends AnyAuthToken = AbstractAuthToken> implements Place<TToken> {
   constructor(
     readonly table: TokenTable<TToken>,
-    readonly lookup: TokenLookup<TToken>,
+    readonly lookup: SessionLookup<TToken>,
     readonly tokens: TokenRepository<TToken>,
     readonly events: AuthentifyEvents,
     readonly issuer: TokenIssuer<TToken>,

@@ -6,14 +6,14 @@ import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-t
 import type { Place } from './place.js';
 import { PresentedTokens } from './presented-tokens.js';
 import { TokenChecks } from './token-checks.js';
-import { TokenLookup } from '../store/token-lookup.js';
+import { SessionLookup } from '../store/lookup/session-lookup.js';
 
 /** Verifies access tokens: one look-up, no write (R16, R17, R22). */
 @Injectable()
 export class TokenVerifier<TToken extends AnyAuthToken = AbstractAuthToken> {
   constructor(
     private readonly checks: TokenChecks,
-    private readonly lookup: TokenLookup<TToken>,
+    private readonly lookup: SessionLookup<TToken>,
     private readonly presented: PresentedTokens,
     private readonly events: AuthentifyEvents,
   ) {}

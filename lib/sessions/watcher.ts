@@ -9,7 +9,7 @@ import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-t
 import { deadlineOf } from './lifetimes.js';
 import { mayBeSame } from '../store/user-keys.js';
 import { TokenChecks } from './token-checks.js';
-import { TokenLookup } from '../store/token-lookup.js';
+import { SessionLookup } from '../store/lookup/session-lookup.js';
 
 /** The longest that Node's timers can wait. */
 const LONGEST_DELAY: Milliseconds = 2 ** 31 - 1;
@@ -45,7 +45,7 @@ export class SessionWatcher implements OnModuleDestroy {
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) options: ResolvedOptions,
     private readonly checks: TokenChecks,
-    private readonly lookup: TokenLookup,
+    private readonly lookup: SessionLookup,
     private readonly events: AuthentifyEvents,
   ) {
     this.interval = options.sessionCheckInterval;

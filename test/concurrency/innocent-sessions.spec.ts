@@ -1,7 +1,7 @@
 import { Controller, Get, UseGuards, UseInterceptors } from '@nestjs/common';
 import { AutoRefreshInterceptor, HeaderAuthGuard, type IssuedTokens, TokenRepository } from 'nestjs-authentify';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { TokenLookup } from '../../lib/store/token-lookup.js';
+import { SessionLookup } from '../../lib/store/lookup/session-lookup.js';
 import { TokenSlider } from '../../lib/sessions/sliding.js';
 import { bearer, send } from '../requests/client.js';
 import { type Setup, startApp, type TestApp } from '../support/app.js';
@@ -67,7 +67,7 @@ describe('an innocent session', () => {
   /** A refresh that stalls between its look-up and its write, from one instant to another. */
   const stalledRefresh = async ({ refreshToken }: IssuedTokens, from: number, to: number) => {
     at(from);
-    const stalled = hold(a.app.get(TokenLookup), 'byFamily', 'after');
+    const stalled = hold(a.app.get(SessionLookup), 'byFamily', 'after');
     const refresh = a.tokens.refreshToken(refreshToken!);
     await stalled.arrived;
     at(to);
@@ -104,7 +104,7 @@ describe('an innocent session', () => {
       await start();
       const first = await a.tokens.generateHeaderToken(user);
       at(NOW + MINUTE + offset);
-      const read = hold(b.app.get(TokenLookup), 'byFamily', 'after', 20);
+      const read = hold(b.app.get(SessionLookup), 'byFamily', 'after', 20);
       const siblings = times(20, () => b.tokens.refreshToken(first.refreshToken!));
       await read.arrived;
       at(NOW + MINUTE + 10);
@@ -123,7 +123,7 @@ describe('an innocent session', () => {
     await start();
     const first = await a.tokens.generateHeaderToken(user);
     at(NOW + MINUTE);
-    const reading = hold(b.app.get(TokenLookup), 'byFamily', 'before', 20);
+    const reading = hold(b.app.get(SessionLookup), 'byFamily', 'before', 20);
     const siblings = times(20, () => b.tokens.refreshToken(first.refreshToken!));
     await reading.arrived;
     at(NOW + MINUTE + 1);
@@ -142,7 +142,7 @@ describe('an innocent session', () => {
       await start();
       const first = await a.tokens.generateHeaderToken(user);
       at(NOW + MINUTE);
-      const stalled = hold(b.app.get(TokenLookup), 'byFamily', moment);
+      const stalled = hold(b.app.get(SessionLookup), 'byFamily', moment);
       const sibling = b.tokens.refreshToken(first.refreshToken!);
       await stalled.arrived;
       at(NOW + MINUTE + SECOND);
@@ -227,11 +227,11 @@ describe('an innocent session', () => {
     at(NOW + MINUTE);
     const second = await a.tokens.refreshToken(first.refreshToken!);
     at(NOW + MINUTE + 10);
-    const written = hold(a.app.get(TokenLookup), 'byFamily', 'after');
+    const written = hold(a.app.get(SessionLookup), 'byFamily', 'after');
     const next = a.tokens.refreshToken(second!.refreshToken!);
     await written.arrived;
     at(NOW + MINUTE + 20);
-    const reading = hold(b.app.get(TokenLookup), 'byFamily', 'before');
+    const reading = hold(b.app.get(SessionLookup), 'byFamily', 'before');
     const sibling = b.tokens.refreshToken(first.refreshToken!);
     await reading.arrived;
     at(NOW + MINUTE + 30);
@@ -251,7 +251,7 @@ describe('an innocent session', () => {
   ])('R28: whose sibling stalled until %s had wiped the salt lives on', async (_, wipe, later) => {
     await start();
     const first = await a.tokens.generateHeaderToken(user);
-    const stalled = hold(b.app.get(TokenLookup), 'byFamily', 'after');
+    const stalled = hold(b.app.get(SessionLookup), 'byFamily', 'after');
     const sibling = b.tokens.refreshToken(first.refreshToken!);
     await stalled.arrived;
     const second = await a.tokens.refreshToken(first.refreshToken!);
@@ -352,7 +352,7 @@ describe('an innocent session', () => {
   it('R5: that a sibling read under the old key and the winner rotated to the new one is the winner’s', async () => {
     await start({ hashSecrets: [OLD, NEW] }, { hashSecrets: [NEW, OLD] });
     const first = await a.tokens.generateHeaderToken(user);
-    const read = hold(a.app.get(TokenLookup), 'byFamily', 'after');
+    const read = hold(a.app.get(SessionLookup), 'byFamily', 'after');
     const sibling = a.tokens.refreshToken(first.refreshToken!);
     await read.arrived;
     const second = await b.tokens.refreshToken(first.refreshToken!);
@@ -390,7 +390,7 @@ describe('an innocent session', () => {
     await start({ keepExpiredTokens: false });
     const session = await a.tokens.generateHeaderToken(user);
     at(NOW + 2 * HOUR - 1);
-    const read = hold(b.app.get(TokenLookup), 'byFamily', 'after');
+    const read = hold(b.app.get(SessionLookup), 'byFamily', 'after');
     const refresh = b.tokens.refreshToken(session.refreshToken!);
     await read.arrived;
     at(NOW + 2 * HOUR);

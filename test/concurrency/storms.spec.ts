@@ -1,7 +1,7 @@
 import { Controller, Get, UseGuards, UseInterceptors } from '@nestjs/common';
 import { AutoRefreshInterceptor, HeaderAuthGuard, type IssuedTokens } from 'nestjs-authentify';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { TokenLookup } from '../../lib/store/token-lookup.js';
+import { SessionLookup } from '../../lib/store/lookup/session-lookup.js';
 import { TokenPairFactory } from '../../lib/sessions/token-secrets.js';
 import { bearer, meetingOf, send } from '../requests/client.js';
 import { startApp, type TestApp } from '../support/app.js';
@@ -86,7 +86,7 @@ describe.each(places)('storms on $name', (place) => {
     const family = pairs.digester.candidates(pairs.format.familyOf(refreshToken!));
     const everybodyHasRead = meetingOf(STORM);
     const naive = async (): Promise<boolean> => {
-      const stored = await t.app.get(TokenLookup).byFamily(family);
+      const stored = await t.app.get(SessionLookup).byFamily(family);
       const isCurrent = stored?.digests.refreshTokenHash === pairs.digester.digest(refreshToken!, pairs.digester.form);
       await everybodyHasRead();
       if (!isCurrent) return false;
@@ -224,7 +224,7 @@ describe.each(places)('storms on $name', (place) => {
       at(NOW);
       const session = await login();
       at(NOW + 10 * MINUTE);
-      const verified = hold(t.app.get(TokenLookup), 'byAccessToken', 'after', 100);
+      const verified = hold(t.app.get(SessionLookup), 'byAccessToken', 'after', 100);
       const requests = times(100, () => get(t, path, session));
       await verified.arrived;
       await t.tokens.revokeToken(session.token);

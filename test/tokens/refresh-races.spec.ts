@@ -1,6 +1,6 @@
 import { AuthentifyEvents, type IssuedTokens } from 'nestjs-authentify';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { TokenLookup } from '../../lib/store/token-lookup.js';
+import { SessionLookup } from '../../lib/store/lookup/session-lookup.js';
 import { TokenPairFactory } from '../../lib/sessions/token-secrets.js';
 import { startApp, type TestApp } from '../support/app.js';
 
@@ -41,7 +41,7 @@ describe('concurrent refreshes', () => {
     const family = pairs.digester.candidates(pairs.format.familyOf(refreshToken!));
 
     const naive = async (): Promise<boolean> => {
-      const stored = await t.app.get(TokenLookup).byFamily(family);
+      const stored = await t.app.get(SessionLookup).byFamily(family);
       if (stored?.digests.refreshTokenHash !== pairs.digester.digest(refreshToken!, pairs.digester.form)) return false;
       const { accessTokenHash, refreshTokenHash } = pairs.digestsOf(pairs.fresh(true), pairs.digester.form);
       await rows.update({ id: token.id }, { accessTokenHash, refreshTokenHash } as never);
@@ -105,7 +105,7 @@ async function stallAfterLookup(
   t: TestApp,
   start: () => Promise<IssuedTokens | null>,
 ): Promise<{ release: () => Promise<IssuedTokens | null> }> {
-  const lookup = t.app.get(TokenLookup);
+  const lookup = t.app.get(SessionLookup);
   const original = lookup.byFamily.bind(lookup);
   let release = (): void => {};
   const released = new Promise<void>((resolve) => (release = resolve));

@@ -58,7 +58,7 @@ describe('the house', () => {
       'strategies',
       "import { HeaderTokenStrategy } from '../strategies/header-token.strategy.js';",
     ],
-    ['authentication/strategies', 'the store', "import { TokenLookup } from '../../store/token-lookup.js';"],
+    ['authentication/strategies', 'the store', "import { SessionLookup } from '../../store/token-lookup.js';"],
     ['authentication/strategies', 'guards', "import { HeaderAuthGuard } from '../guards/header-auth.guard.js';"],
     ['swagger', 'the store', "import { SessionTable } from '../store/session-table.js';"],
     ['admin', 'SQL', "import { In } from 'typeorm';"],

@@ -3,7 +3,7 @@ import { aboutSubscribers, hasMethod, listensTo } from '../drivers/subscribers.j
 import { DIGEST_COLUMNS, type StoredToken, type TokenTable } from '../session-table.js';
 import type { Transaction } from '../transaction.js';
 import { DigestQuery } from './digest-query.js';
-import { LookupQueue, rowUnder } from './lookup-queue.js';
+import { LookupQueue, rowUnder } from './queue.js';
 
 /**
  * Looks sessions up by compiled statements, those of requests in as few as possible, those of a transaction each on its

@@ -1,7 +1,7 @@
 import type { EntityMetadata, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import type { StoredDigests } from '../session-table.js';
 import type { Transaction } from '../transaction.js';
-import { EntitySelection, type Place } from './entity-selection.js';
+import { CompiledEntity, type Place } from './compiled-entity.js';
 import { isMysql, prepareStatement } from '../drivers/prepared-statement.js';
 import type { StatementSource } from '../drivers/statement.js';
 import type { Row } from '../drivers/row.js';
@@ -12,7 +12,7 @@ type DigestColumn = keyof StoredDigests;
 export class DigestQuery {
   /** Makes the entity of a row. */
   readonly entityOf: (row: Row) => ObjectLiteral | null;
-  private readonly selection: EntitySelection;
+  private readonly selection: CompiledEntity;
   /** Where the digest columns are in the rows. */
   private readonly places: ReadonlyMap<DigestColumn, Place>;
   private readonly select: SelectQueryBuilder<ObjectLiteral>;
@@ -32,7 +32,7 @@ export class DigestQuery {
   ) {
     const { dataSource, metadata, preparedStatements } = source;
     this.select = dataSource.createQueryBuilder().select([]).from(metadata.target, 'token');
-    const selection = new EntitySelection(dataSource, this.select);
+    const selection = new CompiledEntity(dataSource, this.select);
     this.selection = selection;
     this.places = new Map(digests.map((name) => [name, selection.add(`token.${name}`)]));
     this.entityOf = selection.addEntity('token', metadata, metadata.findRelationWithPropertyPath('user'));

@@ -1,11 +1,11 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { from, lastValueFrom, timeout } from 'rxjs';
-import type { Milliseconds } from '../options/duration.js';
-import type { AbstractAuthToken, AnyAuthToken } from '../sessions/entities/abstract-auth-token.js';
-import { CompiledLookup } from './lookup/compiled-lookup.js';
-import { NotCompilableError } from './lookup/plain-entity.js';
-import { OrmLookup } from './lookup/orm-lookup.js';
-import { type StoredToken, TokenTable } from './session-table.js';
+import type { Milliseconds } from '../../options/duration.js';
+import type { AbstractAuthToken, AnyAuthToken } from '../../sessions/entities/abstract-auth-token.js';
+import { CompiledLookup } from './compiled-lookup.js';
+import { NotCompilableError } from './plain-entity.js';
+import { OrmLookup } from './orm-lookup.js';
+import { type StoredToken, TokenTable } from '../session-table.js';
 
 /** How many sessions are asked for in one statement. */
 const BATCH = 1_000;
@@ -14,7 +14,7 @@ const PATIENCE: Milliseconds = 10_000;
 
 /** The read path: one row with its user, by digest, in one statement, from the primary (R22, R48). */
 @Injectable()
-export class TokenLookup<TToken extends AnyAuthToken = AbstractAuthToken> {
+export class SessionLookup<TToken extends AnyAuthToken = AbstractAuthToken> {
   private readonly logger = new Logger('AuthentifyModule');
   private readonly orm: OrmLookup<TToken>;
   /** `null` for entities that only TypeORM can read. */
@@ -26,8 +26,8 @@ export class TokenLookup<TToken extends AnyAuthToken = AbstractAuthToken> {
   }
 
   /** The same look-ups in an app's transaction. */
-  within(table: TokenTable<TToken>): TokenLookup<TToken> {
-    const lookup = new TokenLookup(table);
+  within(table: TokenTable<TToken>): SessionLookup<TToken> {
+    const lookup = new SessionLookup(table);
     this.prepare();
     lookup.compiled = this.compiled ?? null;
     lookup.hasToldOfSubscriber = this.hasToldOfSubscriber;

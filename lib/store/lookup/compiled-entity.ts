@@ -21,7 +21,7 @@ export interface Place {
  *
  * @throws NotCompilableError where TypeORM does more than that when it reads the entity, or might.
  */
-export class EntitySelection {
+export class CompiledEntity {
   /** Whether some column is a single-precision number, which drivers read from text and from binary differently. */
   hasFloats = false;
   /** The entities that rows are made into, and what comes along with them. */
