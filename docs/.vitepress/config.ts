@@ -68,6 +68,7 @@ const sidebar: DefaultTheme.SidebarItem[] = [
       { text: 'Session routes', link: '/reference/session-routes' },
       { text: 'Statuses and errors', link: '/reference/errors' },
       { text: 'Databases', link: '/reference/databases' },
+      { text: 'Token format', link: '/reference/token-format' },
       { text: 'Requirements', link: '/reference/requirements' },
       { text: 'API reference', link: '/api/' },
     ],

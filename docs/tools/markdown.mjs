@@ -13,7 +13,7 @@ export function pages() {
     .map((path) => `docs/${path}`);
   const samples = readdirSync(`${ROOT}sample`).map((name) => `sample/${name}/README.md`);
   const beside = readdirSync(ROOT).filter((name) => name.endsWith('.md'));
-  return [...beside, ...samples, ...inDocs].toSorted();
+  return [...beside, 'vectors/README.md', ...samples, ...inDocs].toSorted();
 }
 
 export const read = (path) => readFileSync(ROOT + path, 'utf8');
