@@ -60,6 +60,7 @@ export type {
   AuthentifyOptionsFactory,
   CookieOptions,
   CsrfOptions,
+  LegacyTokens,
   SessionRoutesOptions,
   WithTokenEntity,
   WithUserEntity,

@@ -26,6 +26,18 @@ export interface CsrfOptions {
 }
 
 /**
+ * How the tokens of another system look, whose sessions were imported with the digests it had stored: SHA-256, SHA-384
+ * or SHA-512 of the token, in lower-case hex. Neither test may accept a token of this library, nor one that the other
+ * accepts.
+ */
+export interface LegacyTokens {
+  /** Whether the other system may have issued this access token. It need not have: the database decides that. */
+  isAccessToken(token: string): boolean;
+  /** The same for a refresh token. */
+  isRefreshToken(token: string): boolean;
+}
+
+/**
  * Run-time options. Lifetimes are {@link Duration}s: seconds or an `ms` string, positive; `null` = none.
  * Wrong values and unknown names stop the boot with an `AuthentifyConfigurationError`.
  */
@@ -106,10 +118,11 @@ export interface AuthentifyOptions<TUser = unknown, TToken = AbstractAuthToken<T
    */
   isUserActive?(user: TUser): boolean | Promise<boolean>;
   /**
-   * Accept the tokens of imported sessions too, until these expire or are refreshed; see `importDrfAuthentify` in
-   * `nestjs-authentify/migrations`. Their digests have no key, so leave it out once the last one is over. Default: none.
+   * Accept the tokens of imported sessions too, until these expire or are refreshed: `drfAuthentifyTokens` of
+   * `nestjs-authentify/migrations`, or an object of your own for another system. Their digests have no key, so leave it
+   * out once the last one is over. Default: none.
    */
-  acceptLegacyTokens?: 'drf-authentify';
+  acceptLegacyTokens?: LegacyTokens;
   /**
    * Largest context in bytes as it is stored: JSON in ASCII, in which a letter beyond ASCII takes 6 bytes and an emoji 12.
    * Default 4096, at most 65535, which is what `text` holds on MySQL.

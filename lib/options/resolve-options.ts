@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto';
 import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
-import type { AuthentifyExtras } from './authentify-options.interface.js';
+import type { AuthentifyExtras, LegacyTokens } from './authentify-options.interface.js';
 import * as is from './option-checks.js';
 import { checkTogether } from './option-rules.js';
 import type { ResolvedOptions } from './resolved-options.js';
@@ -63,6 +63,16 @@ const csrf = is.group({
   requireOrigin: is.optional(false, is.flag),
 });
 
+const legacyTokens: is.Check<LegacyTokens> = (value) => {
+  const { isAccessToken, isRefreshToken } = (value ?? {}) as Partial<LegacyTokens>;
+  if (typeof isAccessToken !== 'function' || typeof isRefreshToken !== 'function') {
+    throw new TypeError(
+      'must have the functions isAccessToken and isRefreshToken, such as drfAuthentifyTokens of nestjs-authentify/migrations',
+    );
+  }
+  return value as LegacyTokens;
+};
+
 /** Every option there is, with its default and its grammar. */
 const OPTIONS: { readonly [Name in keyof ResolvedOptions]: is.Check<ResolvedOptions[Name]> } = {
   tokenTtl: is.optional('24h', is.nullable(is.duration)),
@@ -89,7 +99,7 @@ const OPTIONS: { readonly [Name in keyof ResolvedOptions]: is.Check<ResolvedOpti
   csrf: is.optional({}, (value) => (value === false ? false : csrf(value))),
   realm: is.optional('api', is.text(REALM, 'must be printable ASCII without quotes and backslashes')),
   isUserActive: is.optional(isActiveByDefault, is.callable as is.Check<ResolvedOptions['isUserActive']>),
-  acceptLegacyTokens: is.absentOr(is.oneOf('drf-authentify')),
+  acceptLegacyTokens: is.absentOr(legacyTokens),
   contextMaxBytes: is.optional(4096, is.wholeNumber(2, 65_535)),
   preparedStatements: is.optional(true, is.flag),
   sqlComment: is.absentOr(

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { AuthHook } from './auth-handler.interface.js';
-import type { CookieOptions } from './authentify-options.interface.js';
+import type { CookieOptions, LegacyTokens } from './authentify-options.interface.js';
 import type { Milliseconds } from './duration.js';
 
 /** The options as the library reads them: validated, complete, frozen; lengths of time in milliseconds. */
@@ -31,7 +31,7 @@ export interface ResolvedOptions {
   readonly csrf: { readonly trustedOrigins: readonly string[]; readonly requireOrigin: boolean } | false;
   readonly realm: string;
   readonly isUserActive: (user: unknown) => boolean | Promise<boolean>;
-  readonly acceptLegacyTokens: 'drf-authentify' | null;
+  readonly acceptLegacyTokens: LegacyTokens | null;
   readonly contextMaxBytes: number;
   readonly preparedStatements: boolean;
   readonly sqlComment: string | null;

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AUTHENTIFY_OPTIONS } from '../constants.js';
+import type { LegacyTokens } from '../options/authentify-options.interface.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
-import { familyOfDrfAuthentifyToken, isDrfAuthentifyToken } from './drf-authentify-tokens.js';
-import type { OpaqueTokenFormat } from './token-format.js';
+import { familyOfLegacyToken, type OpaqueTokenFormat } from './token-format.js';
 import type { DigestForm, TokenDigester } from './token-digester.js';
 import { TokenPairFactory } from './token-secrets.js';
 
@@ -26,25 +26,26 @@ export interface PresentedRefreshToken {
 export class PresentedTokens {
   private readonly format: OpaqueTokenFormat;
   private readonly digester: TokenDigester;
-  private readonly acceptsLegacy: boolean;
+  private readonly legacy: LegacyTokens | null;
 
   constructor(@Inject(AUTHENTIFY_OPTIONS) options: ResolvedOptions, pairs: TokenPairFactory) {
     this.format = pairs.format;
     this.digester = pairs.digester;
-    this.acceptsLegacy = options.acceptLegacyTokens !== null;
+    this.legacy = options.acceptLegacyTokens;
   }
 
   /** The digests an access token may be stored as. */
   accessDigests(raw: unknown): readonly string[] | null {
     if (this.format.isWellFormed('access', raw)) return this.digester.candidates(raw);
-    if (this.acceptsLegacy && isDrfAuthentifyToken('access', raw))
+    if (typeof raw === 'string' && this.legacy?.isAccessToken(raw)) {
       return this.digester.candidates(raw, this.digester.plainForms);
+    }
     return null;
   }
 
   refresh(raw: string): PresentedRefreshToken | null {
     if (this.format.isWellFormed('refresh', raw)) return this.inFamily(raw, this.format.familyOf(raw));
-    if (this.acceptsLegacy && isDrfAuthentifyToken('refresh', raw)) return this.legacy(raw);
+    if (typeof raw === 'string' && this.legacy?.isRefreshToken(raw)) return this.inImportedFamily(raw);
     return null;
   }
 
@@ -58,9 +59,9 @@ export class PresentedTokens {
   }
 
   /** Until its first refresh an imported row has the digest of the token itself where others have their family's. */
-  private legacy(raw: string): PresentedRefreshToken {
+  private inImportedFamily(raw: string): PresentedRefreshToken {
     const { plainForms } = this.digester;
-    const exchanged = this.inFamily(raw, familyOfDrfAuthentifyToken(raw));
+    const exchanged = this.inFamily(raw, familyOfLegacyToken(raw));
     return {
       ...exchanged,
       familyDigests: [...this.digester.candidates(raw, plainForms), ...exchanged.familyDigests],

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { hkdfSync, randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 /** What a token opens: an API call, or the next pair. */
@@ -10,7 +10,7 @@ export const SECRET_BYTES = 32;
 /** Base62 digits of 256 bits, of a session's 128-bit family part, and of a CRC-32. */
 const SECRET_LENGTH = 43;
 const FAMILY_LENGTH = 22;
-export const FAMILY_BYTES = 16;
+const FAMILY_BYTES = 16;
 const CHECKSUM_LENGTH = 6;
 /** As many digits as a number holds exactly. */
 const CHUNK_LENGTH = 8;
@@ -24,6 +24,15 @@ export function randomSecret(): Buffer {
 /** The part that all refresh tokens of one session share, from its first to its last. */
 export function randomFamily(): string {
   return encodeFamily(randomBytes(FAMILY_BYTES));
+}
+
+/**
+ * The family of the session that another system's refresh token is exchanged into. Such a token has no family part, so
+ * one is derived: every later token of the session carries it, and the old one can always be told to belong there (R34).
+ * From the digest in the database nobody can derive it.
+ */
+export function familyOfLegacyToken(refreshToken: string): string {
+  return encodeFamily(Buffer.from(hkdfSync('sha256', refreshToken, '', 'nestjs-authentify/1/family', FAMILY_BYTES)));
 }
 
 /** A family part from its 128 bits. */

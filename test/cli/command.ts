@@ -31,8 +31,13 @@ export class CommandLine {
 
   /** Writes the app's options into the file that commands read from now on. */
   async useOptions(options: AuthentifyOptions<User> & { guardAllRoutes?: boolean }): Promise<void> {
+    await this.useOptionsFile(`export const options = ${JSON.stringify(options)};\n`);
+  }
+
+  /** The same, for options that are more than JSON; the file stands beside the compiled library's `index.js`. */
+  async useOptionsFile(source: string): Promise<void> {
     const file = join(this.library.directory, 'authentify.options.js');
-    await writeFile(file, `export const options = ${JSON.stringify(options)};\n`);
+    await writeFile(file, source);
     this.options = ['--options', file];
   }
 

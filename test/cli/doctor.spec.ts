@@ -111,7 +111,11 @@ describe('authentify doctor', () => {
     const steps = [[null, ...SOUND.hashSecrets], [...SOUND.hashSecrets, null], SOUND.hashSecrets];
     const found: string[][] = [];
     for (const hashSecrets of steps) {
-      await cli.useOptions({ ...SOUND, hashSecrets, acceptLegacyTokens: 'drf-authentify' });
+      const options = JSON.stringify({ ...SOUND, hashSecrets });
+      await cli.useOptionsFile(
+        "import { drfAuthentifyTokens } from './migrations/index.js';\n" +
+          `export const options = { ...${options}, acceptLegacyTokens: drfAuthentifyTokens };\n`,
+      );
       found.push(await subjects());
     }
     expect(found).toEqual([

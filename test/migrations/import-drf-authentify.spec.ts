@@ -1,5 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { importDrfAuthentify, type ImportDrfAuthentifyOptions } from 'nestjs-authentify/migrations';
+import {
+  drfAuthentifyTokens,
+  importDrfAuthentify,
+  type ImportDrfAuthentifyOptions,
+} from 'nestjs-authentify/migrations';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { send } from '../requests/client.js';
 import { GuardedController } from '../requests/controllers.js';
@@ -23,7 +27,7 @@ let t: TestApp;
 let drf: DrfAuthentify;
 let ada: User;
 
-async function start(options: Setup['options'] = { acceptLegacyTokens: 'drf-authentify' }): Promise<void> {
+async function start(options: Setup['options'] = { acceptLegacyTokens: drfAuthentifyTokens }): Promise<void> {
   t = await startApp({ options });
   drf = await DrfAuthentify.create(t.dataSource);
   ada = await t.createUser();
@@ -67,7 +71,7 @@ describe('a session imported from drf-authentify', () => {
 
   it('is let in by header, by the old scheme too, and by the old cookie', async () => {
     t = await startApp({
-      options: { acceptLegacyTokens: 'drf-authentify', authCookieNames: ['token'] },
+      options: { acceptLegacyTokens: drfAuthentifyTokens, authCookieNames: ['token'] },
       controllers: [GuardedController],
     });
     drf = await DrfAuthentify.create(t.dataSource);
@@ -159,7 +163,7 @@ describe.each<[string, Setup['options'], ('sha256' | 'sha512')?]>([
   let old: OldTokens;
 
   beforeEach(async () => {
-    await start({ acceptLegacyTokens: 'drf-authentify', ...options });
+    await start({ acceptLegacyTokens: drfAuthentifyTokens, ...options });
     old = await drf.login(ada.id, { ...LIVE, algorithm, context: { device: 'phone' } });
     await runImport();
   });
@@ -215,7 +219,7 @@ describe.each<[string, Setup['options'], ('sha256' | 'sha512')?]>([
 
 describe('an imported session that slides', () => {
   it('keeps its token and moves on by its own lifetime', async () => {
-    await start({ acceptLegacyTokens: 'drf-authentify', autoRefreshInterval: '5m', autoRefreshMaxTtl: '30d' });
+    await start({ acceptLegacyTokens: drfAuthentifyTokens, autoRefreshInterval: '5m', autoRefreshMaxTtl: '30d' });
     const { TokenSlider } = await import('../../lib/sessions/sliding.js');
     const old = await drf.login(ada.id, LIVE);
     await runImport();
@@ -262,7 +266,7 @@ describe('the import', () => {
   });
 
   it('fixes the absolute end at login, and leaves out what is past it', async () => {
-    await start({ acceptLegacyTokens: 'drf-authentify', tokenTtl: '1h', sessionMaxTtl: '3h' });
+    await start({ acceptLegacyTokens: drfAuthentifyTokens, tokenTtl: '1h', sessionMaxTtl: '3h' });
     const old = await drf.login(ada.id, LIVE);
     await drf.login(ada.id, { ...LIVE, createdAt: NOW - 3 * HOUR });
     await runImport({ sessionMaxTtl: '3h' });

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { AuthentifyConfigurationError, type AuthentifyOptions } from 'nestjs-authentify';
+import { drfAuthentifyTokens } from 'nestjs-authentify/migrations';
 import { describe, expect, it } from 'vitest';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
 
@@ -167,7 +168,7 @@ describe('options given rightly', () => {
     ['csrf', { requireOrigin: true }, { trustedOrigins: [], requireOrigin: true }],
     ['realm', 'My API, v2', 'My API, v2'],
     ['pruneSchedule', '0 * * * *', '0 * * * *'],
-    ['acceptLegacyTokens', 'drf-authentify', 'drf-authentify'],
+    ['acceptLegacyTokens', drfAuthentifyTokens, drfAuthentifyTokens],
     ['sessionCheckInterval', '5s', 5 * SECOND],
     ['contextMaxBytes', 2, 2],
     ['contextMaxBytes', 65_535, 65_535],
@@ -360,7 +361,7 @@ const WRONG: [keyof AuthentifyOptions, unknown[]][] = [
   ['realm', ['', 'a"b', 'a\\b', 'a\nb', 'a\r\nSet-Cookie: x', 'a\0', 'é', null, 7]],
   ['isUserActive', [null, true, 'active', {}]],
   ['pruneSchedule', ['', ' ', 'hourly', '* * *', '* * * * * * *', 60, true, null, {}]],
-  ['acceptLegacyTokens', [true, null, 'drf', 'DRF-authentify', '', {}]],
+  ['acceptLegacyTokens', [true, null, 'drf-authentify', '', {}, { isAccessToken: () => true }]],
   ['contextMaxBytes', [0, -1, 1, 65_536, 100.5, Number.NaN, '4096', null]],
 ];
 

@@ -1,11 +1,11 @@
 import { createSecretKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { drfAuthentifyTokens } from 'nestjs-authentify/migrations';
 import { describe, expect, it } from 'vitest';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
-import { familyOfDrfAuthentifyToken, isDrfAuthentifyToken } from '../../lib/sessions/drf-authentify-tokens.js';
 import { type DigestForm, TokenDigester } from '../../lib/sessions/token-digester.js';
-import { encodeFamily, OpaqueTokenFormat, type TokenKind } from '../../lib/sessions/token-format.js';
+import { encodeFamily, familyOfLegacyToken, OpaqueTokenFormat, type TokenKind } from '../../lib/sessions/token-format.js';
 import { TokenPairFactory } from '../../lib/sessions/token-secrets.js';
 
 interface ValidToken {
@@ -93,8 +93,8 @@ describe('the test vectors', () => {
   it.each(read<{ refreshToken: string; familyPart: string }[]>('drf-authentify'))(
     'R34: give the family of $refreshToken of drf-authentify',
     ({ refreshToken, familyPart }) => {
-      expect(isDrfAuthentifyToken('refresh', refreshToken)).toBe(true);
-      expect(familyOfDrfAuthentifyToken(refreshToken)).toBe(familyPart);
+      expect(drfAuthentifyTokens.isRefreshToken(refreshToken)).toBe(true);
+      expect(familyOfLegacyToken(refreshToken)).toBe(familyPart);
     },
   );
 });

@@ -18,7 +18,7 @@ const BATCH = 500;
 
 /**
  * The migration that brings over the sessions of a drf-authentify database: the base of a class of yours. Clients keep
- * their tokens where the app sets `acceptLegacyTokens: 'drf-authentify'`. It copies what can still be used and belongs
+ * their tokens where the app sets `acceptLegacyTokens: drfAuthentifyTokens`. It copies what can still be used and belongs
  * to a user of the same key here, and leaves the source as it was. Rows that are there already are passed over.
  *
  * Let it run once, after drf-authentify has stopped. What was ended and deleted here would come back with another run.
