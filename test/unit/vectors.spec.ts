@@ -5,7 +5,12 @@ import { drfAuthentifyTokens } from 'nestjs-authentify/migrations';
 import { describe, expect, it } from 'vitest';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
 import { type DigestForm, TokenDigester } from '../../lib/sessions/token-digester.js';
-import { encodeFamily, familyOfLegacyToken, OpaqueTokenFormat, type TokenKind } from '../../lib/sessions/token-format.js';
+import {
+  encodeFamily,
+  familyOfLegacyToken,
+  OpaqueTokenFormat,
+  type TokenKind,
+} from '../../lib/sessions/token-format.js';
 import { TokenPairFactory } from '../../lib/sessions/token-secrets.js';
 
 interface ValidToken {
