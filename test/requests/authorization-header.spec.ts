@@ -81,13 +81,16 @@ describe.each(ADAPTERS)('the Authorization header on %s', (adapter) => {
   });
   afterAll(() => t.close());
 
-  it.each(ACCEPTED.map((value) => [shown(value), value]))('R9: %s is accepted', async (_name, value) => {
-    const { status, json } = await get('/guarded/header', authorization(value));
-    expect([status, json.session]).toEqual([200, session.token.id]);
-  });
+  it.each(ACCEPTED.map((value) => [shown(value), value]))(
+    'R9, RFC 9110 §11.4, RFC 6750 §2.1: %s is accepted',
+    async (_name, value) => {
+      const { status, json } = await get('/guarded/header', authorization(value));
+      expect([status, json.session]).toEqual([200, session.token.id]);
+    },
+  );
 
   it.each(BAD.map((value) => [shown(value), value]))(
-    'R9: %s is a bad credential, without SQL',
+    'R9, RFC 9110 §11.4, RFC 6750 §2.1: %s is a bad credential, without SQL',
     async (_name, value) => {
       const line = authorization(value);
       const statements = await t.statements.during(async () => {
@@ -102,7 +105,7 @@ describe.each(ADAPTERS)('the Authorization header on %s', (adapter) => {
   );
 
   it.each(FOREIGN.map((value) => [shown(value), value]))(
-    'R9: %s presents nothing, and the cookie decides',
+    'R9, RFC 9110 §11.1: %s presents nothing, and the cookie decides',
     async (_name, value) => {
       const line = authorization(value);
       expect(verdict(await get('/guarded/header', line))).toEqual(NOTHING_PRESENTED);
@@ -112,7 +115,7 @@ describe.each(ADAPTERS)('the Authorization header on %s', (adapter) => {
     },
   );
 
-  it('the name of the header may be in any letter case', async () => {
+  it('RFC 9110 §5.1: the name of the header may be in any letter case', async () => {
     expect((await get('/guarded/header', `aUTHORIZATION: Bearer ${session.accessToken}`)).status).toBe(200);
   });
 
@@ -123,30 +126,33 @@ describe.each(ADAPTERS)('the Authorization header on %s', (adapter) => {
     ['two foreign ones', ['Basic YTpi', 'Basic YTpi']],
     ['two empty ones', ['', '']],
     ['three', ['Bearer TOKEN', 'Bearer TOKEN', 'Bearer TOKEN']],
-  ])('R10: more than one Authorization line is a 400 without SQL: %s', async (_name, values) => {
-    const lines = values.map(authorization);
-    const statements = await t.statements.during(async () => {
-      for (const path of [
-        '/guarded/header',
-        '/guarded/either',
-        '/optional/header',
-        '/optional/either',
-        '/plain/header',
-      ]) {
-        const { status, json, headers } = await get(path, ...lines, `Cookie: __Host-token=${inCookie.accessToken}`);
-        expect([status, json.errorCode]).toEqual([400, 'invalid_request']);
-        expect(headers['www-authenticate']).toBeUndefined();
-      }
-    });
-    expect(statements).toEqual([]);
-  });
+  ])(
+    'R10, RFC 9110 §5.3, RFC 6750 §3.1: more than one Authorization line is a 400 without SQL: %s',
+    async (_name, values) => {
+      const lines = values.map(authorization);
+      const statements = await t.statements.during(async () => {
+        for (const path of [
+          '/guarded/header',
+          '/guarded/either',
+          '/optional/header',
+          '/optional/either',
+          '/plain/header',
+        ]) {
+          const { status, json, headers } = await get(path, ...lines, `Cookie: __Host-token=${inCookie.accessToken}`);
+          expect([status, json.errorCode]).toEqual([400, 'invalid_request']);
+          expect(headers['www-authenticate']).toBeUndefined();
+        }
+      });
+      expect(statements).toEqual([]);
+    },
+  );
 
-  it('R10: two lines in different letter case are two lines', async () => {
+  it('R10, RFC 9110 §5.3: two lines in different letter case are two lines', async () => {
     const value = `Bearer ${session.accessToken}`;
     expect((await get('/guarded/header', `authorization: ${value}`, `AUTHORIZATION: ${value}`)).status).toBe(400);
   });
 
-  it('R11: a token in the query or the body is never read', async () => {
+  it('R11, RFC 6750 §2.2, §2.3, RFC 9700 §4.3.2: a token in the query or the body is never read', async () => {
     const names = ['access_token', 'accessToken', 'token', 'authorization'];
     const parameters = new URLSearchParams(
       Object.fromEntries(names.map((name) => [name, session.accessToken])),

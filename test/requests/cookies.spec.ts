@@ -163,7 +163,7 @@ describe.each(ADAPTERS)('reading cookies on %s', (adapter) => {
     }
   });
 
-  it('R12: values are taken as they are: no percent-decoding, no quotes stripped, no j: and s: forms', async () => {
+  it('R12, RFC 6265bis §4.1.1: values are taken as they are: no percent-decoding, no quotes stripped, no j: and s: forms', async () => {
     const token = session.accessToken;
     const encoded = token.replace('_', '%5F');
     const statements = await t.statements.during(async () => {
@@ -192,7 +192,7 @@ describe.each(ADAPTERS)('reading cookies on %s', (adapter) => {
     ['empty, good', 'first=; first=GOOD'],
     ['in the first name, while the second is good', 'first=bad; first=bad; second=GOOD'],
     ['in the second name only', 'second=GOOD; a=b; second=GOOD'],
-  ])('R13: the same cookie name twice is a 401 without SQL: %s', async (_name, template) => {
+  ])('R13, RFC 6265bis §4.2.2: the same cookie name twice is a 401 without SQL: %s', async (_name, template) => {
     const header = template.replaceAll('GOOD', session.accessToken);
     const statements = await t.statements.during(async () => {
       for (const path of ['/guarded/cookie', '/guarded/either', '/optional/cookie', '/optional/either']) {
@@ -237,7 +237,7 @@ describe.each(ADAPTERS)('writing cookies on %s', (adapter) => {
     t = undefined;
   });
 
-  it('R57: writes both tokens as hard-to-steal cookies that last as long as the row allows', async () => {
+  it('R57, RFC 6265bis §4.1.2, §4.1.3.2: writes both tokens as hard-to-steal cookies that last as long as the row allows', async () => {
     const app = await start({ tokenTtl: '1h', refreshTokenTtl: '7d' });
     const answer = await login(app);
     const [access, refresh, ...more] = written(answer);
@@ -259,7 +259,7 @@ describe.each(ADAPTERS)('writing cookies on %s', (adapter) => {
     expect(Math.max(...answer.cookies.map((line) => line.length))).toBeLessThanOrEqual(4096);
   });
 
-  it('R59: forbids caches to keep the answer', async () => {
+  it('R59, RFC 9111 §5.2.2.5: forbids caches to keep the answer', async () => {
     const app = await start();
     const answers = [await login(app), await post(app, '/logout')];
     expect(answers.map(({ headers }) => headers['cache-control'])).toEqual(['no-store', 'no-store']);
@@ -290,7 +290,7 @@ describe.each(ADAPTERS)('writing cookies on %s', (adapter) => {
     expect(written(answer).map(({ maxAge }) => maxAge)).toEqual([5 * 60, 20 * 60]);
   });
 
-  it('R57: no cookie lasts longer than 400 days, and one that never expires lasts that long', async () => {
+  it('R57, RFC 6265bis §5.5: no cookie lasts longer than 400 days, and one that never expires lasts that long', async () => {
     const app = await start();
     const long = await login(app, { accessExpiresIn: '500d', refreshExpiresIn: '600d' });
     expect(written(long).map(({ maxAge }) => maxAge)).toEqual([400 * DAY, 400 * DAY]);
@@ -373,7 +373,7 @@ describe.each(ADAPTERS)('writing cookies on %s', (adapter) => {
       'SameSite=None without Secure',
       { authCookieNames: ['token'], refreshCookieName: null, cookie: { secure: false, sameSite: 'none' } },
     ],
-  ])('R57: %s stops the boot', async (_name, options) => {
+  ])('R57, RFC 6265bis §4.1.2.7, §4.1.3.2: %s stops the boot', async (_name, options) => {
     await expect(start(options)).rejects.toThrow(AuthentifyConfigurationError);
   });
 

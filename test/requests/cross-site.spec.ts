@@ -35,7 +35,7 @@ describe.each(ADAPTERS)('cross-site requests on %s', (adapter) => {
   });
   afterAll(() => t.close());
 
-  it.each(['GET', 'HEAD', 'OPTIONS'])('R54: %s passes from anywhere', async (method) => {
+  it.each(['GET', 'HEAD', 'OPTIONS'])('R54, RFC 9110 §9.2.1: %s passes from anywhere', async (method) => {
     expect((await request(method, FROM_ELSEWHERE)).status).toBe(200);
   });
 
@@ -110,11 +110,14 @@ describe.each(ADAPTERS)('cross-site requests on %s', (adapter) => {
     ],
     ['a sibling', { 'Sec-Fetch-Site': 'same-site', Origin: 'https://sibling.example.com' }, 403],
     ['no origin', {}, 403],
-  ])('R55: a WebSocket upgrade counts as unsafe: from %s', async (_from, headers: Record<string, string>, status) => {
-    const answer = await request('GET', { Upgrade: 'WebSocket', ...headers });
-    expect(answer.status).toBe(status);
-    expect((await request('GET', headers)).status).toBe(200);
-  });
+  ])(
+    'R55, RFC 6455 §10.2: a WebSocket upgrade counts as unsafe: from %s',
+    async (_from, headers: Record<string, string>, status) => {
+      const answer = await request('GET', { Upgrade: 'WebSocket', ...headers });
+      expect(answer.status).toBe(status);
+      expect((await request('GET', headers)).status).toBe(200);
+    },
+  );
 
   it('an upgrade to something else is no WebSocket', async () => {
     expect((await request('GET', { Upgrade: 'h2c' })).status).toBe(200);

@@ -92,7 +92,7 @@ describe.each(['without TLS', 'with TLS'])('HTTP/2 %s on Fastify', (tls) => {
     ]);
   });
 
-  it('R54: takes :authority for the Host that is not there', async () => {
+  it('R54, RFC 9113 §8.3.1: takes :authority for the Host that is not there', async () => {
     expect(await post({ origin: `https://${authority}` })).toBe(200);
     expect(await post({ origin: `http://${authority}` })).toBe(200);
     expect(await post({ origin: 'https://evil.example' })).toBe(403);
@@ -114,11 +114,11 @@ describe.each(['without TLS', 'with TLS'])('HTTP/2 %s on Fastify', (tls) => {
     ['api.example.com', 'api.example.com:443', 'https://api.example.com', 200],
     ['api.example.com', 'evil.example', 'https://evil.example', 403],
     ['api.example.com', 'evil.example', 'https://api.example.com', 403],
-  ])('R54: :authority %s and Host %s, Origin %s: %i', async (named, host, origin, status) => {
+  ])('R54, RFC 9113 §8.3.1: :authority %s and Host %s, Origin %s: %i', async (named, host, origin, status) => {
     expect(await post({ ':authority': named, ...(host && { host }), origin })).toBe(status);
   });
 
-  it('R13: joins cookies that come in several fields, and takes none that is there twice', async () => {
+  it('R13, RFC 9113 §8.2.3: joins cookies that come in several fields, and takes none that is there twice', async () => {
     const crumbs = (...cookies: string[]) => client.send('GET', '/guarded/cookie', { cookie: cookies });
     const own = `__Host-token=${session.accessToken}`;
     expect((await crumbs('a=1', own, 'b=2')).json.session).toBe(session.token.id);
@@ -208,7 +208,7 @@ describe('HTTP/2 on Fastify', () => {
     expect(JSON.parse(await post('https://evil.example'))).toMatchObject({ errorCode: 'cross_site_request' });
   });
 
-  it('R10: refuses two Authorization fields', async () => {
+  it('R10, RFC 9110 §5.3: refuses two Authorization fields', async () => {
     const { accessToken, token } = await t.tokens.generateHeaderToken(await t.createUser());
     const authorization: [string, string] = ['authorization', `Bearer ${accessToken}`];
     const once = await sendFields(t.url, [...to('GET', '/guarded/header'), inAuthority, authorization]);
@@ -224,7 +224,7 @@ describe('HTTP/2 on Fastify', () => {
     }
   });
 
-  it('R55: opens no WebSocket by an extended CONNECT, which counts as one', async () => {
+  it('R55, RFC 8441 §5: opens no WebSocket by an extended CONNECT, which counts as one', async () => {
     const { accessToken, refreshToken } = await t.tokens.generateCookieToken(await t.createUser());
     const cookies = `__Host-token=${accessToken}; __Host-refresh-token=${refreshToken}`;
     const fields = [

@@ -157,7 +157,7 @@ describe.each(ADAPTERS)('@RequireFresh on %s', (adapter) => {
   afterAll(() => t.close());
 
   it.each(['/fresh/above', '/fresh/below', '/fresh/guard', '/class/inherits'])(
-    'R53: lets a login pass to the last millisecond of its time, wherever it stands: %s',
+    'R53, RFC 9470 §3: lets a login pass to the last millisecond of its time, wherever it stands: %s',
     async (path) => {
       const { accessToken } = await t.tokens.generateHeaderToken(user);
       vi.setSystemTime(NOW + 10 * MINUTE - 1);

@@ -78,7 +78,7 @@ describe.each(ADAPTERS)('401 on %s', (adapter) => {
   afterAll(() => t.close());
 
   it.each(['/guarded/header', '/guarded/either', '/optional/header'])(
-    'R60: every bad header token gets the same answer, byte for byte, at %s',
+    'R60, RFC 6750 §3.1: every bad header token gets the same answer, byte for byte, at %s',
     async (path) => {
       for (const [cause, present] of Object.entries(CAUSES)) {
         vi.setSystemTime(NOW);
@@ -110,7 +110,7 @@ describe.each(ADAPTERS)('401 on %s', (adapter) => {
     expect((await get('/guarded/header', bearer(accessToken))).status).toBe(401);
   });
 
-  it('R61: the challenge names an error only if something was presented', async () => {
+  it('R61, RFC 9110 §11.6.1, RFC 6750 §3.1: the challenge names an error only if something was presented', async () => {
     expect(verdict(await get('/guarded/header'))).toEqual(NOTHING_PRESENTED);
     expect(verdict(await get('/guarded/either'))).toEqual(NOTHING_PRESENTED);
     expect(verdict(await get('/guarded/cookie'))).toEqual([401, 'Cookie realm="api"']);
@@ -166,7 +166,7 @@ describe.each(ADAPTERS)('401 on %s', (adapter) => {
 });
 
 describe.each(ADAPTERS)('the realm on %s', (adapter) => {
-  it('R61: is the configured one', async () => {
+  it('R61, RFC 9110 §11.5: is the configured one', async () => {
     const t = await startApp({ adapter, controllers: CONTROLLERS, options: { realm: 'The Shop, v2' } });
     try {
       const header = await send(`${t.url}/guarded/header`, { headers: bearer('bad') });
@@ -200,7 +200,7 @@ describe.each(ADAPTERS)('an outage on %s', (adapter) => {
   });
   afterEach(() => t.close());
 
-  it('R62: is a 503 on required and optional routes, and the sessions live on afterwards', async () => {
+  it('R62, RFC 9110 §15.6.4: is a 503 on required and optional routes, and the sessions live on afterwards', async () => {
     const [session, inCookie] = [await headerLogin(t), await cookieLogin(t)];
     const { driver } = t.dataSource;
     const away = driver.escape('away');

@@ -96,23 +96,26 @@ describe.each(ADAPTERS)('bodies of session routes on %s', (adapter) => {
     }
   });
 
-  it.each(UNREAD)('R74: a body of type %s is not read: 415 where nothing else is presented', async (type, form) => {
-    const session = await open('header');
-    const answer = await post('logout', type, form + session.refreshToken);
-    expect([answer.status, await isLive(session)]).toEqual([415, true]);
-    expect((await post('refresh', type, form + session.refreshToken)).status).toBe(415);
-    const garbage = await post('logout', type, form + session.refreshToken, bearer('bad'));
-    expect([garbage.status, await isLive(session)]).toEqual([415, true]);
+  it.each(UNREAD)(
+    'R74, RFC 9110 §15.5.16: a body of type %s is not read: 415 where nothing else is presented',
+    async (type, form) => {
+      const session = await open('header');
+      const answer = await post('logout', type, form + session.refreshToken);
+      expect([answer.status, await isLive(session)]).toEqual([415, true]);
+      expect((await post('refresh', type, form + session.refreshToken)).status).toBe(415);
+      const garbage = await post('logout', type, form + session.refreshToken, bearer('bad'));
+      expect([garbage.status, await isLive(session)]).toEqual([415, true]);
 
-    const cookie = await open('cookie');
-    for (const [one, headers] of [
-      [session, bearer(session.accessToken)],
-      [cookie, cookiesOf(cookie)],
-    ] as const) {
-      const beside = await post('logout', type, form, headers);
-      expect([beside.status, await isLive(one)]).toEqual([204, false]);
-    }
-  });
+      const cookie = await open('cookie');
+      for (const [one, headers] of [
+        [session, bearer(session.accessToken)],
+        [cookie, cookiesOf(cookie)],
+      ] as const) {
+        const beside = await post('logout', type, form, headers);
+        expect([beside.status, await isLive(one)]).toEqual([204, false]);
+      }
+    },
+  );
 
   it.each(UNREAD)('a body of type %s does no harm to routes that read none', async (type, form) => {
     const [session, other] = [await open('header'), await open('header')];
@@ -150,7 +153,7 @@ describe.each(ADAPTERS)('bodies of session routes on %s', (adapter) => {
     },
   );
 
-  it('the OAuth spelling is understood, both of them together if they say the same', async () => {
+  it('RFC 6749 §6: the OAuth spelling is understood, both of them together if they say the same', async () => {
     const [one, two, three] = [await open('header'), await open('header'), await open('header')];
     const refresh = (body: object) => post('refresh', 'application/json', JSON.stringify(body));
     expect((await refresh({ refresh_token: one.refreshToken, grant_type: 'refresh_token' })).status).toBe(200);
@@ -265,7 +268,7 @@ describe.each(ADAPTERS)('bodies of session routes on %s', (adapter) => {
       expect(await Promise.all([one, two, three, four].map(isLive))).toEqual([false, false, false, false]);
     });
 
-    it('is a 204 for what can no longer be named', async () => {
+    it('RFC 7009 §2.2: is a 204 for what can no longer be named', async () => {
       for (const token of ['', 'bad', 'af_rt_bad']) expect((await logout({ refreshToken: token })).status).toBe(204);
       const gone = await open('header');
       await t.tokens.revokeToken(gone.token);

@@ -147,7 +147,7 @@ describe.each(ADAPTERS)('session routes on %s', (adapter) => {
       'multipart/form-data; boundary=x',
       'application/jsonx',
     ])(
-      'R11: a body of type %s is not read, and neither is the cookie beside it: 415, or 400, without SQL',
+      'R11, RFC 6750 §2.2: a body of type %s is not read, and neither is the cookie beside it: 415, or 400, without SQL',
       async (type) => {
         const [header, cookie] = [await open('header'), await open('cookie')];
         const form = `refreshToken=${header.refreshToken}`;
@@ -165,7 +165,7 @@ describe.each(ADAPTERS)('session routes on %s', (adapter) => {
       },
     );
 
-    it('R11: a query string is not read', async () => {
+    it('R11, RFC 6750 §2.3: a query string is not read', async () => {
       const session = await open('header');
       const statements = await t.statements.during(async () => {
         const answer = await routes.call('POST', `refresh?refreshToken=${session.refreshToken}`);
@@ -195,7 +195,7 @@ describe.each(ADAPTERS)('session routes on %s', (adapter) => {
       expect(await isLive(other)).toBe(true);
     });
 
-    it('R50: logout of a session that has ended is the same answer, as often as one likes', async () => {
+    it('R50, RFC 7009 §2.2: logout of a session that has ended is the same answer, as often as one likes', async () => {
       const session = await open(mode);
       const headers = routes.credentials(session);
       const answers = [1, 2, 3].map(() => routes.call('POST', 'logout', { headers }));
@@ -305,7 +305,7 @@ describe.each(ADAPTERS)('session routes on %s', (adapter) => {
       ).toBe(200);
     });
 
-    it('R59: no cache keeps any answer', async () => {
+    it('R59, RFC 6749 §5.1: no cache keeps any answer', async () => {
       const session = await open(mode);
       const headers = routes.credentials(session);
       const answers = [

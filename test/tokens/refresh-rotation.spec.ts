@@ -30,7 +30,7 @@ describe('refresh', () => {
 
   afterEach(() => t.close());
 
-  it('R29: replaces both tokens at once and keeps the session', async () => {
+  it('R29, RFC 9700 §4.14.2: replaces both tokens at once and keeps the session', async () => {
     await start();
     const first = await login();
     vi.setSystemTime(NOW + 60 * SECOND);
@@ -81,7 +81,7 @@ describe('refresh', () => {
     expect(await t.tokens.refreshToken(second.refreshToken)).toBeNull();
   });
 
-  it('R31, R33: takes a token two generations old for stolen, even within the grace period', async () => {
+  it('R31, R33, RFC 9700 §4.14.2: takes a token two generations old for stolen, even within the grace period', async () => {
     await start();
     const first = await login();
     const second = await refresh(first.refreshToken!);
@@ -95,7 +95,7 @@ describe('refresh', () => {
     expect(await t.tokens.verifyToken(third.accessToken)).toBeNull();
   });
 
-  it('R34: still recognises the very first token after many rotations', async () => {
+  it('R34, RFC 9700 §4.14.2: still recognises the very first token after many rotations', async () => {
     await start({ keepExpiredTokens: true });
     const first = await login();
     let current = first.refreshToken!;

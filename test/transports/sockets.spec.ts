@@ -453,7 +453,7 @@ describe.each(Object.keys(ADAPTER_OF) as SocketKind[])('sockets of %s', (kind) =
       ['a trusted Origin', () => ({ Origin: APP }), true],
       ['Sec-Fetch-Site of another site', () => ({ Origin: t.url, 'Sec-Fetch-Site': 'cross-site' }), false],
       ['Sec-Fetch-Site of a sibling', () => ({ Origin: t.url, 'Sec-Fetch-Site': 'same-site' }), false],
-    ])('R55: a handshake with %s', async (_what, headers, isServed) => {
+    ])('R55, RFC 6455 §10.2: a handshake with %s', async (_what, headers, isServed) => {
       const statements = await t.statements.during(async () => {
         const client = await open({ ...cookie(session.accessToken), ...headers() });
         if (isServed) expect(await client.ask('guarded')).toMatchObject({ data: user.id });

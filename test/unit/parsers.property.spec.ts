@@ -50,7 +50,7 @@ describe('the Authorization header', () => {
     return index === value.length ? value.slice(start) : '';
   }
 
-  it('R9: is accepted exactly as scheme, spaces and one token68', () => {
+  it('R9, RFC 9110 §11.4: is accepted exactly as scheme, spaces and one token68', () => {
     let accepted = 0;
     let refused = 0;
     const check = (value: string): void => {

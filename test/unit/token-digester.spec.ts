@@ -109,7 +109,7 @@ describe('the successor of a refresh token', () => {
   };
   const hex = hexOf.bind(null, digester);
 
-  it('R1, R32: is 256 bits of HKDF, the same for everyone who holds the old token', () => {
+  it('R1, R32, RFC 5869: is 256 bits of HKDF, the same for everyone who holds the old token', () => {
     expect(hex('old token')).toBe(hex('old token'));
     expect(hexOf(new TokenDigester(['sha512'], [OLD]), 'old token')).toBe(hex('old token'));
     // So that a node which writes another algorithm derives the same pair.

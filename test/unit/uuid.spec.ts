@@ -38,7 +38,7 @@ describe('a UUID in another spelling', () => {
 });
 
 describe('new UUIDs', () => {
-  it('sort in the order in which they were made, also within a millisecond', () => {
+  it('RFC 9562 §6.2: sort in the order in which they were made, also within a millisecond', () => {
     const times = [1_700_000_000_000, 1_700_000_000_001].flatMap((time) => Array.from({ length: 500 }, () => time));
     const made = times.map((time) => uuidAt(time));
     expect(made.toSorted()).toEqual(made);
