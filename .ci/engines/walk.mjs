@@ -220,7 +220,7 @@ async function walk(options, { isPrepared, isSameTable }) {
 
     // The admin: lists, searches, and ends.
     const admin = await tokens.generateHeaderToken(bob);
-    const listed = await request(`/admin/sessions?user=${ada.id}&state=valid`, admin.accessToken);
+    const listed = await request(`/admin/sessions?user=${ada.id}&state=active`, admin.accessToken);
     assert.deepEqual(
       listed.sessions.map(({ id, userLabel }) => [id, userLabel]),
       [[one, 'Ada']],

@@ -1,10 +1,10 @@
 import { createRequire } from 'node:module';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { AuthType } from '../sessions/auth-type.js';
+import { SESSION_STATES } from '../sessions/state.js';
 import type { IssueFlags } from './commands/issue.js';
 import type { ListFlags } from './commands/list.js';
 import type { RevokeFlags } from './commands/revoke.js';
-import { SESSION_STATES } from './session-state.js';
 import type { AppFlags } from './session-store.js';
 
 const { version } = createRequire(import.meta.url)('nestjs-authentify/package.json') as { version: string };

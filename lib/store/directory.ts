@@ -4,7 +4,8 @@ import type { AbstractAuthToken, AnyAuthToken, UserId } from '../sessions/entiti
 import { newestFirst, notOlderThan, olderThan, type Position, positionOf } from './login-order.js';
 import { joinUser } from './present-users.js';
 import { TokenTable } from './session-table.js';
-import { type SessionState, STATE_CONDITIONS } from '../sessions/state.js';
+import type { SessionState } from '../sessions/state.js';
+import { STATE_CONDITIONS } from './session-conditions.js';
 
 type Rows = SelectQueryBuilder<AbstractAuthToken>;
 

@@ -12,12 +12,9 @@ const LAST_DEADLINE = 'COALESCE(token.refreshUntil, token.expiresAt, token.prune
 /** A row can still be used: it was not ended, and its last deadline lies ahead. `:now` is epoch milliseconds. */
 export const LIVE = `token.revokedAt IS NULL AND (token.pruneAt IS NULL OR (token.pruneAt > :now AND ${LAST_DEADLINE} > :now))`;
 
-/** Nobody ended the row, and time is up: what pruning ends. The opposite of {@link LIVE}. */
-export const OVER = `token.revokedAt IS NULL AND (token.pruneAt <= :now OR ${LAST_DEADLINE} <= :now)`;
-
 /**
- * {@link OVER}, and ended rows that were kept long enough, for statements of any kind. The first condition is what an
- * index answers: it reads what is due, and in vain at most what becomes due within the hour.
+ * The opposite of {@link LIVE}, and ended rows that were kept long enough, for statements of any kind. The first
+ * condition is what an index answers: it reads what is due, and in vain at most what becomes due within the hour.
  */
 export function prunable(now: number): Brackets {
   const isOver = LessThanOrEqual(stored(now));

@@ -34,7 +34,7 @@ describe.each(ADAPTERS)('issuing a token as an administrator on %s', (adapter) =
     const { accessToken, refreshToken, session } = answer.json as Record<string, string> & { session: object };
     expect(accessToken).toMatch(/^af_at_/);
     expect(refreshToken).toMatch(/^af_rt_/);
-    expect(session).toMatchObject({ userId: user.id, userLabel: 'ada@example.com', type: 'header', state: 'valid' });
+    expect(session).toMatchObject({ userId: user.id, userLabel: 'ada@example.com', type: 'header', state: 'active' });
 
     const listed = await t.ask('GET', `/sessions?user=${user.id}`);
     const elsewhere = JSON.stringify([

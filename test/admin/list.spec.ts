@@ -17,19 +17,19 @@ const day = (date: Date): string => date.toISOString().slice(0, 10);
 
 /** Every way in which the dates of a session can stand to each other, and what it comes to. */
 const STATES: [state: string, Columns][] = [
-  ['valid', {}],
-  ['valid', { expiresAt: null, refreshUntil: null }],
-  ['valid', { refreshUntil: null }],
-  ['valid', { sessionExpiresAt: at(9) }],
-  ['refreshable', { expiresAt: at(-1) }],
-  ['refreshable', { expiresAt: at(-1), sessionExpiresAt: at(9) }],
+  ['active', {}],
+  ['active', { expiresAt: null, refreshUntil: null }],
+  ['active', { refreshUntil: null }],
+  ['active', { sessionExpiresAt: at(9) }],
+  ['idle', { expiresAt: at(-1) }],
+  ['idle', { expiresAt: at(-1), sessionExpiresAt: at(9) }],
   ['expired', { expiresAt: at(-2), refreshUntil: at(-1) }],
   ['expired', { expiresAt: at(-1), refreshUntil: null }],
   ['expired', { sessionExpiresAt: at(-1) }],
   ['expired', { expiresAt: null, refreshUntil: null, sessionExpiresAt: at(-1) }],
   ['expired', { expiresAt: at(-1), sessionExpiresAt: at(-1) }],
-  ['revoked', { revokedAt: at(-1), revokedReason: 'reuse-detected' }],
-  ['revoked', { revokedAt: at(-1), revokedReason: 'expired', expiresAt: at(-9), refreshUntil: at(-8) }],
+  ['ended', { revokedAt: at(-1), revokedReason: 'reuse-detected' }],
+  ['ended', { revokedAt: at(-1), revokedReason: 'expired', expiresAt: at(-9), refreshUntil: at(-8) }],
 ];
 
 describe.each(ADAPTERS)('the list of sessions on %s', (adapter) => {
@@ -67,7 +67,7 @@ describe.each(ADAPTERS)('the list of sessions on %s', (adapter) => {
           userId: ada.id,
           userLabel: 'Ada_Lovelace@example.com',
           type: 'header',
-          state: 'valid',
+          state: 'active',
           revokedReason: null,
           createdAt: token.createdAt.toISOString(),
           lastRefreshedAt: token.lastRefreshedAt.toISOString(),
@@ -96,7 +96,7 @@ describe.each(ADAPTERS)('the list of sessions on %s', (adapter) => {
     made.sort(([, one], [, other]) => (one < other ? -1 : 1));
     const all = await list({ user: String(user.id) });
     expect(all.sessions.map(({ state, id }) => [state, id]).toReversed()).toEqual(made);
-    for (const state of ['valid', 'refreshable', 'expired', 'revoked']) {
+    for (const state of ['active', 'idle', 'expired', 'ended']) {
       const expected = made.filter(([is]) => is === state).map(([, id]) => id);
       expect(await ids({ user: String(user.id), state })).toEqual(expected);
     }
@@ -165,7 +165,7 @@ describe.each(ADAPTERS)('the list of sessions on %s', (adapter) => {
 
   it.each([
     ['an unknown field', { userid: '1' }, /has no member "userid"/],
-    ['an unknown state', { state: 'live' }, /member state.*'valid', 'refreshable', 'expired', 'revoked'/],
+    ['an unknown state', { state: 'live' }, /member state.*'active', 'idle', 'expired', 'ended'/],
     ['a date that is none', { createdFrom: 'yesterday' }, /member createdFrom.*must be a date such as/],
     ['a date without its offset', { createdTo: '2026-01-31T12:00:00' }, /member createdTo/],
     ['a month that is none', { expiresTo: '2026-13-01' }, /member expiresTo/],
@@ -199,7 +199,7 @@ describe.each(ADAPTERS)('the list of sessions on %s', (adapter) => {
     expect(statements).toHaveLength(1);
   });
 
-  it.each(['state=valid&state=expired', 'state[]=valid', 'state[a]=b', 'user=1&user=2', '__proto__[state]=valid'])(
+  it.each(['state=active&state=expired', 'state[]=active', 'state[a]=b', 'user=1&user=2', '__proto__[state]=active'])(
     'answers 400 to a query that is no list of single values: %s',
     async (query) => {
       expect((await t.ask('GET', `/sessions?${query}`)).status).toBe(400);
@@ -228,11 +228,11 @@ describe('the list of very many sessions', () => {
       await t.tokens.revokeToken(oldest.token);
       await fill(t, oldest.token.id, 5_500);
       const directory = t.app.get(TokenDirectory);
-      const revoked = { state: 'revoked' as const, limit: 50, now: Date.now() };
-      const first = await directory.page(revoked);
+      const ended = { state: 'ended' as const, limit: 50, now: Date.now() };
+      const first = await directory.page(ended);
       expect(first.sessions).toEqual([]);
       expect(first.next).not.toBeNull();
-      const second = await directory.page({ ...revoked, after: first.next! });
+      const second = await directory.page({ ...ended, after: first.next! });
       expect(second.sessions.map(({ id }) => id)).toEqual([oldest.token.id]);
       expect(second.next).toBeNull();
     } finally {

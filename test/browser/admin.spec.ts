@@ -103,13 +103,13 @@ describe('the page of the admin', () => {
   it('filters by state and date, and keeps the filter over Reload and Back', async () => {
     const { page } = admin;
     await t.tokens.revokeToken(laptop.token);
-    await page.getByLabel('State').selectOption('Revoked');
+    await page.getByLabel('State').selectOption('Ended');
     await page.getByRole('button', { name: 'Show', exact: true }).click();
     await expect.poll(() => admin.rows().count()).toBe(1);
-    expect(await admin.rows().innerText()).toMatch(/ada@example.com[\s\S]*Revoked[\s\S]*by hand/);
+    expect(await admin.rows().innerText()).toMatch(/ada@example.com[\s\S]*Ended[\s\S]*by hand/);
     await page.reload();
     await admin.settled();
-    expect(await page.getByLabel('State').inputValue()).toBe('revoked');
+    expect(await page.getByLabel('State').inputValue()).toBe('ended');
     expect(await admin.rows().count()).toBe(1);
     const today = new Date(Date.now() - new Date().getTimezoneOffset() * 60_000).toISOString().slice(0, 10);
     await page.getByLabel('Created to').fill(today);
@@ -155,7 +155,7 @@ describe('the page of the admin', () => {
     await page.getByRole('button', { name: 'Revoke', exact: true }).click();
     await page.getByRole('status').getByText('The session of ada@example.com (id 2) is revoked.').waitFor();
     expect(await t.tokens.verifyToken(phone.accessToken)).toBeNull();
-    expect(await admin.row('phone').innerText()).toContain('Revoked');
+    expect(await admin.row('phone').innerText()).toContain('Ended');
     expect(await t.tokens.verifyToken(laptop.accessToken)).not.toBeNull();
 
     await admin.row('laptop').getByRole('button', { name: 'ada@example.com', exact: true }).click();
@@ -185,7 +185,7 @@ describe('the page of the admin', () => {
     await details.getByRole('button', { name: 'Delete…' }).click();
     await page.getByRole('button', { name: 'Delete', exact: true }).click();
     await page.getByRole('status').getByText('is revoked, and its row is kept.').waitFor();
-    expect(await admin.row('laptop').innerText()).toContain('Revoked');
+    expect(await admin.row('laptop').innerText()).toContain('Ended');
     expect(await t.tokens.verifyToken(laptop.accessToken)).toBeNull();
     await admin.row('laptop').getByRole('button', { name: 'Details' }).click();
     expect(await details.getByRole('button').allInnerTexts()).toEqual(['Close']);
@@ -255,7 +255,7 @@ describe('the page of the admin', () => {
     expect(await admin.rows().count()).toBe(13);
     await page.getByRole('button', { name: 'Newer' }).click();
     await expect.poll(() => admin.rows().count()).toBe(50);
-    await admin.go('?state=revoked');
+    await admin.go('?state=ended');
     expect(await admin.rows().count()).toBe(1);
   });
 
@@ -269,7 +269,7 @@ describe('the page of the admin', () => {
       revoke.click();`);
     await page.getByRole('button', { name: 'Revoke', exact: true }).click();
     await page.getByRole('status').getByText('is revoked.').waitFor();
-    await admin.go('?state=revoked');
+    await admin.go('?state=ended');
     expect(await admin.rows().count()).toBe(1);
   });
 

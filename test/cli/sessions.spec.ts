@@ -47,9 +47,11 @@ async function insertRaw(values: Record<string, unknown>[]): Promise<void> {
     .values(byProperty as never)
     .execute();
 }
+const past = new Date(Date.now() - HOUR);
+/** Lets an access token run out. */
+const leaveIdle = (id: string) => rowsOf().update({ id }, { expiresAt: past });
 /** Lets a session run out. */
-const expire = (id: string) =>
-  rowsOf().update({ id }, { expiresAt: new Date(Date.now() - HOUR), pruneAt: new Date(Date.now() - HOUR) });
+const expire = (id: string) => rowsOf().update({ id }, { expiresAt: past, refreshUntil: past, pruneAt: past });
 
 describe('authentify issue', () => {
   it('prints the token, which the app accepts, and nothing else to stdout', async () => {
@@ -91,7 +93,9 @@ describe('authentify issue', () => {
 
 describe('authentify list', () => {
   it('shows a user’s sessions, newest first, in their states, page by page', async () => {
-    const live = await login(ada);
+    const active = await login(ada);
+    const idle = await login(ada);
+    await leaveIdle(idle.token.id);
     const expired = await login(ada);
     await expire(expired.token.id);
     const ended = await login(ada);
@@ -103,13 +107,14 @@ describe('authentify list', () => {
     expect(all.map(({ id, state }) => [id, state])).toEqual([
       [ended.token.id, 'ended'],
       [expired.token.id, 'expired'],
-      [live.token.id, 'live'],
+      [idle.token.id, 'idle'],
+      [active.token.id, 'active'],
     ]);
     const byState = await Promise.all(
-      ['live', 'expired', 'ended'].map((state) => cli.json<Listed[]>('list', ...user, '--state', state)),
+      ['active', 'idle', 'expired', 'ended'].map((state) => cli.json<Listed[]>('list', ...user, '--state', state)),
     );
     const ids = byState.map((sessions) => sessions.map(({ id }) => id));
-    expect(ids).toEqual([[live.token.id], [expired.token.id], [ended.token.id]]);
+    expect(ids).toEqual([[active.token.id], [idle.token.id], [expired.token.id], [ended.token.id]]);
     const first = await cli.json<Listed[]>('list', ...user, '--limit', '2');
     const second = await cli.json<Listed[]>('list', ...user, '--limit', '2', '--after', first[1]!.id);
     expect([...first, ...second]).toEqual(all);

@@ -135,10 +135,10 @@ describe.each(PLACES[DATABASE]!)('where the database orders ids by the collation
     const at = (index: number): Date => new Date(ERA + times[index]!);
     expect(await list({})).toEqual([third, second, first]);
     expect(await list({ after: third, limit: 1 })).toEqual([second]);
-    expect(await list({ after: second, state: 'valid' })).toEqual([first]);
+    expect(await list({ after: second, state: 'active' })).toEqual([first]);
     expect(await list({ createdFrom: at(1) })).toEqual([third, second]);
     expect(await list({ createdTo: at(1) })).toEqual([first]);
-    expect(await list({ createdFrom: at(0), createdTo: at(2), state: 'valid' })).toEqual([second, first]);
+    expect(await list({ createdFrom: at(0), createdTo: at(2), state: 'active' })).toEqual([second, first]);
   });
 
   it('sessions of one millisecond have one order in all pages', async () => {

@@ -106,7 +106,7 @@ async function walk({ tokens, app }: TestApp, user: User): Promise<void> {
     (await tokens.listUserTokens(user)).length,
     (await app.get(SessionFinder).pageOf(user.id, {})).length,
     (await directory.page(page)).sessions.length,
-    (await directory.page({ ...page, state: 'valid' })).sessions.length,
+    (await directory.page({ ...page, state: 'active' })).sessions.length,
   ];
   expect(await counts()).toEqual([1, 1, 1, 1]);
   expect(await directory.find(third!.token.id)).not.toBeNull();

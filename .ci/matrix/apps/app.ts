@@ -88,7 +88,7 @@ async function walk(adapter: 'express' | 'fastify', database: DataSourceOptions)
     return response.ok ? response.text() : response.status;
   };
   assert.equal(await admin('/sessions'), 401);
-  assert.match(String(await admin('/sessions?user=1&state=valid', second.accessToken)), /"userLabel":"Ada"/);
+  assert.match(String(await admin('/sessions?user=1&state=active', second.accessToken)), /"userLabel":"Ada"/);
   assert.equal(await admin('/users?search=ad', second.accessToken), '{"users":[{"id":1,"label":"Ada"}]}');
   assert.match(String(await admin('', second.accessToken)), /admin\/page\/admin\.js/);
   assert.match(String(await admin('/page/admin.js', second.accessToken)), /^import /);

@@ -3,7 +3,7 @@ import { openDetails } from './details.js';
 import { absolute, timeOfId } from './format.js';
 import { openIssue } from './issue.js';
 import { wantsDelete, wantsRevoke, wantsRevokeAll } from './questions.js';
-import { hasEnded, nameOf, show } from './session.js';
+import { isOver, nameOf, show } from './session.js';
 import { onHistory, queryOf, setView, view } from './view.js';
 
 const LIMIT = 50;
@@ -84,7 +84,7 @@ function rowOf(session) {
     `Details of the session of ${nameOf(session)}`;
   const end = on('revoke', () => revoke(session));
   end.ariaLabel = `Revoke the session of ${nameOf(session)}…`;
-  end.hidden = hasEnded(session);
+  end.hidden = isOver(session);
   return row;
 }
 

@@ -1,7 +1,7 @@
 import * as api from './api.js';
 import { attempt, open } from './dialog.js';
 import { fromLocal, toLocal } from './format.js';
-import { hasEnded, keepsEnded, show } from './session.js';
+import { isOver, keepsEnded, show } from './session.js';
 
 const dialog = document.getElementById('details');
 const dates = document.getElementById('dates');
@@ -33,12 +33,12 @@ export function openDetails(session, on) {
 
 function fill(session) {
   show(dialog, session);
-  dates.hidden = session.state === 'revoked';
+  dates.hidden = session.state === 'ended';
   dates.expiresAt.value = session.expiresAt ? toLocal(session.expiresAt) : '';
   dates.refreshUntil.value = session.refreshUntil ? toLocal(session.refreshUntil) : '';
   dates.refreshUntil.disabled = !session.refreshUntil;
-  revoke.hidden = hasEnded(session);
-  remove.hidden = keepsEnded && session.state === 'revoked';
+  revoke.hidden = isOver(session);
+  remove.hidden = keepsEnded && session.state === 'ended';
 }
 
 /** Only what was touched is sent: fields show whole seconds, sessions have milliseconds. */

@@ -1,6 +1,6 @@
 import { absolute, relative } from './format.js';
 
-const STATES = { valid: 'Valid', refreshable: 'Refreshable', expired: 'Expired', revoked: 'Revoked' };
+const STATES = { active: 'Active', idle: 'Idle', expired: 'Expired', ended: 'Ended' };
 const REASONS = {
   revoked: 'by hand',
   'revoked-all': 'all of the user',
@@ -40,7 +40,7 @@ export function show(place, session) {
 
 export const nameOf = ({ userLabel, userId }) => (userLabel ? `${userLabel} (id ${userId})` : `user ${userId}`);
 
-export const hasEnded = ({ state }) => state === 'revoked' || state === 'expired';
+export const isOver = ({ state }) => state === 'ended' || state === 'expired';
 
 function showDate(slot, iso, absent) {
   slot.replaceChildren();

@@ -1,10 +1,11 @@
 import type { AbstractAuthToken } from '../../sessions/entities/abstract-auth-token.js';
 import { newestFirst, olderThan, positionOf } from '../../store/login-order.js';
+import { STATE_CONDITIONS } from '../../store/session-conditions.js';
+import { type SessionState, sessionStateOf } from '../../sessions/state.js';
 import { canonicalUuid } from '../../sessions/uuid.js';
 import { UsageError } from '../failure.js';
 import { keyInJson } from '../../sessions/json.js';
 import { columns, print } from '../output.js';
-import { CONDITIONS, type SessionState, stateOf } from '../session-state.js';
 import { type AppFlags, type SessionStore, withSessionStore } from '../session-store.js';
 
 export interface ListFlags extends AppFlags {
@@ -31,8 +32,8 @@ async function pageOf({ table }: SessionStore, flags: ListFlags, now: number): P
   const end = flags.after === undefined ? null : await positionOf(table, sessionId(flags.after));
   return table.read((page) => {
     if (userId !== undefined) page.where(table.ownedBy(userId));
-    if (flags.state) page.andWhere(CONDITIONS[flags.state], { now });
-    return newestFirst(olderThan(page, end)).addSelect('token.pruneAt').limit(flags.limit).getMany();
+    if (flags.state) page.andWhere(STATE_CONDITIONS[flags.state], { now });
+    return newestFirst(olderThan(page, end)).limit(flags.limit).getMany();
   });
 }
 
@@ -50,7 +51,7 @@ function viewOf(token: AbstractAuthToken, now: number) {
   const userId = keyInJson(token.userId);
   const { sessionExpiresAt, revokedAt, revokedReason } = token;
   const deadlines = { createdAt, lastRefreshedAt, expiresAt, refreshUntil, sessionExpiresAt };
-  return { id, userId, authType, state: stateOf(token, now), context, ...deadlines, revokedAt, revokedReason };
+  return { id, userId, authType, state: sessionStateOf(token, now), context, ...deadlines, revokedAt, revokedReason };
 }
 
 function lineOf({ id, userId, authType, state, ...session }: SessionView): string[] {
