@@ -20,11 +20,11 @@ import type {
   AuthentifyOptions,
   WithTokenEntity,
   WithUserEntity,
-} from './options/authentify-options.interface.js';
+} from './options/authentify-options.js';
 import type { ResolvedOptions } from './options/resolved-options.js';
 import { sortBody } from './session-routes/request-body.js';
-import { SESSION_CONTROLLERS } from './session-routes/session-controllers.js';
-import { SessionCredentials } from './session-routes/session-credentials.js';
+import { SESSION_CONTROLLERS } from './session-routes/session-controller.js';
+import { SessionCredentials } from './session-routes/presented-session.js';
 import type { SessionRoutes } from './session-routes/session-routes.js';
 import type { AbstractAuthToken, AnyAuthToken } from './sessions/entities/abstract-auth-token.js';
 import { describeToClassTransformer } from './sessions/class-transformer.js';

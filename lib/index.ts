@@ -52,7 +52,7 @@ export type {
   AuthHandlerResult,
   AuthHook,
   IncomingRequest,
-} from './options/auth-handler.interface.js';
+} from './options/auth-handler.js';
 export type {
   AuthentifyAsyncOptions,
   AuthentifyExtras,
@@ -64,7 +64,7 @@ export type {
   SessionRoutesOptions,
   WithTokenEntity,
   WithUserEntity,
-} from './options/authentify-options.interface.js';
+} from './options/authentify-options.js';
 export type { Duration } from './options/duration.js';
 
 export { RefreshAnswer, RefreshBody, SessionView } from './session-routes/session-views.js';

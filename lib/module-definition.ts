@@ -6,9 +6,9 @@ import { AutoRefreshInterceptor } from './authentication/auto-refresh.intercepto
 import { AUTH_DATA_SOURCE, AUTH_TOKEN_ENTITY, AUTHENTIFY_OPTIONS } from './constants.js';
 import { assertApart, tellWhomGetGives, UNNAMED } from './registrations.js';
 import { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';
-import type { AuthentifyExtras, AuthentifyOptions } from './options/authentify-options.interface.js';
+import type { AuthentifyExtras, AuthentifyOptions } from './options/authentify-options.js';
 import { resolveOptions } from './options/resolve-options.js';
-import { SESSION_CONTROLLERS, sessionControllers } from './session-routes/session-controllers.js';
+import { SESSION_CONTROLLERS, sessionControllers } from './session-routes/session-controller.js';
 import { AbstractAuthToken } from './sessions/entities/abstract-auth-token.js';
 import { authTokenEntity } from './sessions/entities/auth-token-entity.js';
 import { ownerOf } from './sessions/entities/token-owner.decorator.js';

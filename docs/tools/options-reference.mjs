@@ -13,33 +13,33 @@ const PAGE = `${ROOT}docs/reference/options.md`;
 const PARTS = [
   {
     title: 'Extras',
-    file: 'lib/options/authentify-options.interface.ts',
+    file: 'lib/options/authentify-options.ts',
     interfaces: ['WithUserEntity', 'WithTokenEntity', 'AuthentifyExtras'],
     intro:
       'Extras are needed while Nest builds its modules. In `forRootAsync` they stand beside the factory, in `forRoot` among\nthe options. Give exactly one of `userEntity` and `tokenEntity`.',
   },
   {
     title: 'Run-time options',
-    file: 'lib/options/authentify-options.interface.ts',
+    file: 'lib/options/authentify-options.ts',
     interfaces: ['AuthentifyOptions'],
     intro:
       "A `Duration` is seconds as a number (`900`) or a string with a unit (`'15m'`, `'7d'`). `null` means none. Zero, negative values and strings without a unit are refused, except where an option says so.",
   },
   {
     title: 'The option cookie',
-    file: 'lib/options/authentify-options.interface.ts',
+    file: 'lib/options/authentify-options.ts',
     interfaces: ['CookieOptions'],
     prefix: 'cookie',
   },
   {
     title: 'The option csrf',
-    file: 'lib/options/authentify-options.interface.ts',
+    file: 'lib/options/authentify-options.ts',
     interfaces: ['CsrfOptions'],
     prefix: 'csrf',
   },
   {
     title: 'The extra sessionRoutes',
-    file: 'lib/options/authentify-options.interface.ts',
+    file: 'lib/options/authentify-options.ts',
     interfaces: ['SessionRoutesOptions'],
     prefix: 'sessionRoutes',
     intro: 'What the routes do is on the page [Session routes](./session-routes.md).',

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { EMPTY, finalize, from, switchMap, takeUntil } from 'rxjs';
-import type { AuthHandlerResult } from '../options/auth-handler.interface.js';
+import type { AuthHandlerResult } from '../options/auth-handler.js';
 import type { AnyAuthToken } from '../sessions/entities/abstract-auth-token.js';
 import { SessionWatcher } from '../sessions/watcher.js';
 import { TokenVerifier } from '../sessions/verification.js';

@@ -1,7 +1,7 @@
 import { type ForbiddenException, Inject, Injectable, Logger } from '@nestjs/common';
 import { AUTHENTIFY_OPTIONS } from '../constants.js';
 import { AuthentifyEvents } from '../events/authentify-events.js';
-import type { IncomingRequest } from '../options/auth-handler.interface.js';
+import type { IncomingRequest } from '../options/auth-handler.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AuthType } from '../sessions/auth-type.js';
 import { hostsOf, isForeignWrite } from './csrf.js';

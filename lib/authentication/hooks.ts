@@ -3,7 +3,7 @@ import { SCOPE_OPTIONS_METADATA } from '@nestjs/common/constants.js';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import { AUTHENTIFY_OPTIONS } from '../constants.js';
 import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
-import type { AuthHandler, AuthHandlerInput, AuthHandlerResult, AuthHook } from '../options/auth-handler.interface.js';
+import type { AuthHandler, AuthHandlerInput, AuthHandlerResult, AuthHook } from '../options/auth-handler.js';
 import { isHandlerClass } from '../options/option-checks.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { serialize } from 'cookie';
 import { AUTHENTIFY_OPTIONS } from '../constants.js';
-import type { IncomingRequest } from '../options/auth-handler.interface.js';
+import type { IncomingRequest } from '../options/auth-handler.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AnyAuthToken } from '../sessions/entities/abstract-auth-token.js';
 import type { IssuedTokens } from '../sessions/issued-tokens.js';

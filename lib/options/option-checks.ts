@@ -1,4 +1,4 @@
-import type { AuthHook } from './auth-handler.interface.js';
+import type { AuthHook } from './auth-handler.js';
 import { type Milliseconds, parseDuration } from './duration.js';
 
 /**

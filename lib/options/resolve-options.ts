@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto';
 import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
-import type { AuthentifyExtras, LegacyTokens } from './authentify-options.interface.js';
+import type { AuthentifyExtras, LegacyTokens } from './authentify-options.js';
 import * as is from './option-checks.js';
 import { checkTogether } from './option-rules.js';
 import type { ResolvedOptions } from './resolved-options.js';

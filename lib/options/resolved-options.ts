@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
-import type { AuthHook } from './auth-handler.interface.js';
-import type { CookieOptions, LegacyTokens } from './authentify-options.interface.js';
+import type { AuthHook } from './auth-handler.js';
+import type { CookieOptions, LegacyTokens } from './authentify-options.js';
 import type { Milliseconds } from './duration.js';
 
 /** The options as the library reads them: validated, complete, frozen; lengths of time in milliseconds. */

@@ -13,7 +13,7 @@ import { SessionFinder } from '../sessions/session-finder.js';
 import { TokenService } from '../sessions/token.service.js';
 import { NoStoreGuard } from './no-store.guard.js';
 import { requestedPage } from './requested-page.js';
-import { SessionCredentials } from './session-credentials.js';
+import { SessionCredentials } from './presented-session.js';
 import { type RefreshAnswer, type SessionView, sessionView } from './session-views.js';
 
 /** A request that `AuthentifyGuard` let pass. */

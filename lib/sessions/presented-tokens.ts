@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AUTHENTIFY_OPTIONS } from '../constants.js';
-import type { LegacyTokens } from '../options/authentify-options.interface.js';
+import type { LegacyTokens } from '../options/authentify-options.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { familyOfLegacyToken, type OpaqueTokenFormat } from './token-format.js';
 import type { DigestForm, TokenDigester } from './token-digester.js';

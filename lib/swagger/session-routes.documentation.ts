@@ -1,7 +1,7 @@
 import type { Type } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiParam, ApiQuery, ApiSecurity } from '@nestjs/swagger';
 import { UNNAMED } from '../registrations.js';
-import { sessionTag } from '../session-routes/session-controllers.js';
+import { sessionTag } from '../session-routes/session-controller.js';
 import { SessionRoutes } from '../session-routes/session-routes.js';
 import { RefreshBody, SessionView } from '../session-routes/session-views.js';
 import { type Answer, answer, challenged, decoratorsOf, ErrorAnswer, REFUSALS, UnauthorizedAnswer } from './answers.js';

@@ -1,5 +1,5 @@
 import { applyDecorators, UseGuards, UseInterceptors } from '@nestjs/common';
-import type { IncomingRequest } from '../../options/auth-handler.interface.js';
+import type { IncomingRequest } from '../../options/auth-handler.js';
 import type { JsonObject } from '../../sessions/json.js';
 import { ContextGuard } from '../guards/context.guard.js';
 import { type ContextPredicate, CONTEXT } from '../guards/required-context.js';

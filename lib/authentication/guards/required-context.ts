@@ -1,5 +1,5 @@
 import { ForbiddenException } from '@nestjs/common';
-import type { IncomingRequest } from '../../options/auth-handler.interface.js';
+import type { IncomingRequest } from '../../options/auth-handler.js';
 import type { DeepReadonly, JsonObject } from '../../sessions/json.js';
 import type { RequirementKind, RequestInSession } from './requirement.js';
 

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { AUTHENTIFY_OPTIONS } from '../../constants.js';
-import type { IncomingRequest } from '../../options/auth-handler.interface.js';
+import type { IncomingRequest } from '../../options/auth-handler.js';
 import type { ResolvedOptions } from '../../options/resolved-options.js';
 import type { AbstractAuthToken, AnyAuthToken } from '../../sessions/entities/abstract-auth-token.js';
 import { type Denial, denialOf, unauthorized } from '../denials.js';

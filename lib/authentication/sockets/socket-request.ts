@@ -1,4 +1,4 @@
-import type { IncomingRequest } from '../../options/auth-handler.interface.js';
+import type { IncomingRequest } from '../../options/auth-handler.js';
 import type { AbstractAuthToken } from '../../sessions/entities/abstract-auth-token.js';
 import type { TransportRequest } from '../transport-request.js';
 import { isSocketIo, type Socket, type UpgradeRequest } from './socket.js';

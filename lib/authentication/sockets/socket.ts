@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import { STATUS_CODES } from 'node:http';
 import { fromEvent, merge, NEVER, type Observable, of } from 'rxjs';
-import type { IncomingRequest } from '../../options/auth-handler.interface.js';
+import type { IncomingRequest } from '../../options/auth-handler.js';
 import type { AbstractAuthToken } from '../../sessions/entities/abstract-auth-token.js';
 import type { Denial } from '../denials.js';
 

@@ -1,4 +1,4 @@
-import type { LegacyTokens } from '../../options/authentify-options.interface.js';
+import type { LegacyTokens } from '../../options/authentify-options.js';
 
 /** Python's `token_urlsafe(32)` and `token_urlsafe(48)`. No token of this library is that short or that long. */
 const ACCESS = /^[0-9A-Za-z_-]{43}$/;

@@ -1,6 +1,6 @@
 import { Controller, type Type, VERSION_NEUTRAL } from '@nestjs/common';
 import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
-import type { SessionRoutesOptions } from '../options/authentify-options.interface.js';
+import type { SessionRoutesOptions } from '../options/authentify-options.js';
 import { SessionRoutes } from './session-routes.js';
 
 /** Injects the controllers of a registration's session routes: one or none. */

@@ -1,6 +1,6 @@
 import type { ConfigurableModuleAsyncOptions, Type } from '@nestjs/common';
 import type { AbstractAuthToken } from '../sessions/entities/abstract-auth-token.js';
-import type { AuthHook } from './auth-handler.interface.js';
+import type { AuthHook } from './auth-handler.js';
 import type { Duration } from './duration.js';
 
 /** Attributes of the cookies the library writes; what is not given keeps its default (R57). */
