@@ -24,8 +24,8 @@ walk_header() {
   body_says 'is told what is missing' "/email must be/.test(body.message)"
   expect 400 'an unknown mode' POST /auth/login --json '{"email":"demo@example.com","password":"demo-password","mode":"query"}'
   expect 400 'broken JSON' POST /auth/login --json '{"email":'
-  expect 415 'a form cannot log in' POST /auth/login -d 'email=demo@example.com&password=demo-password&mode=cookie'
-  expect 415 'nor can JSON in disguise' POST /auth/login -H 'Content-Type: text/plain' -d "$(credentials demo cookie form)"
+  expect 400 'a form cannot log in' POST /auth/login -d 'email=demo@example.com&password=demo-password&mode=cookie'
+  expect 400 'nor can JSON in disguise' POST /auth/login -H 'Content-Type: text/plain' -d "$(credentials demo cookie form)"
   expect 401 'a forged token' GET /me -H "$(bearer af_at_forged)"
 
   echo 'By header'

@@ -1,15 +1,19 @@
 import { Module } from '@nestjs/common';
+import { CronExpression, ScheduleModule } from '@nestjs/schedule';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuthentifyModule } from 'nestjs-authentify';
-import { AccountModule } from './account/account.module.js';
-import { AuthModule } from './auth/auth.module.js';
+import { AccountController } from './account/account.controller.js';
+import { AuthController } from './auth/auth.controller.js';
 import { cookieOptions } from './auth/cookie-options.js';
 import { User } from './users/user.entity.js';
+import { UsersService } from './users/users.service.js';
 
 @Module({
   imports: [
     // An embedded database in memory, so that nothing needs installing; every start begins anew.
     TypeOrmModule.forRoot({ type: 'sqljs', autoLoadEntities: true, synchronize: true }),
+    TypeOrmModule.forFeature([User]),
+    ScheduleModule.forRoot(),
     AuthentifyModule.forRoot({
       userEntity: User,
       // Closed unless opened: a route somebody forgets to guard answers 401, and `@Public()` is easy to search for.
@@ -23,12 +27,14 @@ import { User } from './users/user.entity.js';
       autoRefresh: true,
       autoRefreshInterval: '1m',
       autoRefreshMaxTtl: '30d',
+      // Deletes the sessions that nobody can use any more.
+      pruneSchedule: CronExpression.EVERY_HOUR,
       // With keys outside the database, a stolen copy of it cannot even be used to recognise tokens.
       hashSecrets: process.env.TOKEN_HASH_SECRETS?.split(','),
       ...cookieOptions(process.env.NODE_ENV),
     }),
-    AuthModule,
-    AccountModule,
   ],
+  controllers: [AuthController, AccountController],
+  providers: [UsersService],
 })
 export class AppModule {}

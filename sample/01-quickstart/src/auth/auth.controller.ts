@@ -2,7 +2,6 @@ import { Body, Controller, Header, HttpCode, Post, Res, UnauthorizedException, U
 import type { Response } from 'express';
 import { AuthType, CrossSiteGuard, Public, TokenCookies, TokenService } from 'nestjs-authentify';
 import { UsersService } from '../users/users.service.js';
-import { JsonOnlyGuard } from './json-only.guard.js';
 import { type LoginBody, LoginBodyPipe } from './login.body.js';
 
 /** Logging in is all there is to write: `sessionRoutes` in the app's module has the rest of `/auth`. */
@@ -14,8 +13,9 @@ export class AuthController {
     private readonly cookies: TokenCookies,
   ) {}
 
+  // Nobody is authenticated yet: without `CrossSiteGuard` a page of another site could log its visitor in as somebody else.
   @Public()
-  @UseGuards(CrossSiteGuard, JsonOnlyGuard)
+  @UseGuards(CrossSiteGuard)
   @Post('login')
   @HttpCode(200)
   @Header('Cache-Control', 'no-store')
