@@ -30,22 +30,21 @@ expect 200 'who I am' GET /api/me -b "$laptop"
 echo 'Refresh'
 cp "$laptop" "$WORK/second-tab"
 expect 403 'not by a sibling site' POST /api/refresh -b "$laptop" -H 'Sec-Fetch-Site: same-site'
-expect 204 'the page renews its session' POST /api/refresh -b "$laptop" -c "$laptop"
-expect 204 'so does its second tab, at once' POST /api/refresh -b "$WORK/second-tab" -c "$WORK/second-tab"
+expect 200 'the page renews its session' POST /api/refresh -b "$laptop" -c "$laptop"
+expect 200 'so does its second tab, at once' POST /api/refresh -b "$WORK/second-tab" -c "$WORK/second-tab"
 expect 200 'both are logged in: the first' GET /api/me -b "$laptop"
 expect 200 'and the second' GET /api/me -b "$WORK/second-tab"
 expect 401 'nothing to refresh with' POST /api/refresh
 
 echo 'Devices'
-expect 200 'the list' GET /api/devices -b "$laptop"
-body_says 'names both, newest first' "body.length === 2 && body[0].name === 'Firefox on Android' && body[0].isPhone && body[1].current"
+expect 200 'the list' GET /api/sessions -b "$laptop"
+body_says 'names both, newest first' "body.length === 2 && body[0].context.name === 'Firefox on Android' && body[0].context.isPhone && body[1].current"
 id="$(of_body 'body[0].id')"
-expect 403 'another site ends nothing' DELETE "/api/devices/$id" -b "$laptop" -H 'Origin: https://evil.example'
-expect 204 'the laptop ends the phone' DELETE "/api/devices/$id" -b "$laptop"
+expect 403 'another site ends nothing' DELETE "/api/sessions/$id" -b "$laptop" -H 'Origin: https://evil.example'
+expect 204 'the laptop ends the phone' DELETE "/api/sessions/$id" -b "$laptop"
 expect 401 'which is out at once' GET /api/me -b "$phone"
 expect 204 'the phone logs in again' POST /api/login -c "$phone" --json "$LOGIN"
-expect 200 'and ends all others' DELETE /api/devices -b "$phone"
-body_says 'that was one' 'body.ended === 1'
+expect 204 'and ends all others' POST /api/logout-others -b "$phone"
 expect 401 'the laptop is out' GET /api/me -b "$laptop"
 
 echo 'Log out'

@@ -13,13 +13,13 @@ let renewed = 0;
 /** Shows who is logged in and where, or the form. */
 async function show() {
   const me = await load('/api/me');
-  const devices = me && (await load('/api/devices'));
-  const isLoggedIn = Boolean(devices);
+  const sessions = me && (await load('/api/sessions'));
+  const isLoggedIn = Boolean(sessions);
   for (const id of ['who', 'logout', 'account']) find(id).hidden = !isLoggedIn;
   const formAppears = find('login').hidden && !isLoggedIn;
   find('login').hidden = isLoggedIn;
   if (formAppears) forget();
-  if (isLoggedIn) showAccount(me, devices);
+  if (isLoggedIn) showAccount(me, sessions);
 }
 
 /** What the API says; `null` for somebody who is not logged in. */
@@ -30,41 +30,42 @@ async function load(path) {
   return response.json();
 }
 
-function showAccount(me, devices) {
-  const current = devices.find((device) => device.current);
-  const others = devices.filter((device) => device !== current);
+function showAccount(me, sessions) {
+  const current = sessions.find((session) => session.current);
+  const others = sessions.filter((session) => session !== current);
   find('who').textContent = me.email;
   find('initial').textContent = me.email.charAt(0);
   find('profile-email').textContent = me.email;
   find('profile-since').textContent = `Logged in here since ${time(current.createdAt)}`;
-  find('count').textContent = devices.length;
+  find('count').textContent = sessions.length;
   find('end-others').disabled = others.length === 0;
   showDevices([current, ...others]);
 }
 
 /** Leaves the list alone where nothing changed, so that nobody loses the focus. */
-function showDevices(devices) {
+function showDevices(sessions) {
   const list = find('devices');
-  const shown = JSON.stringify(devices);
+  const shown = JSON.stringify(sessions);
   if (list.shown === shown) return;
   list.shown = shown;
-  list.replaceChildren(...devices.map(deviceItem));
+  list.replaceChildren(...sessions.map(deviceItem));
 }
 
-function deviceItem(device) {
+function deviceItem(session) {
+  const { name, isPhone } = session.context;
   const item = find('device').content.cloneNode(true).firstElementChild;
-  const part = (name) => item.querySelector(`.${name}`);
-  item.classList.toggle('is-phone', device.isPhone);
-  part('name').textContent = device.name;
-  part('badge').hidden = !device.current;
-  const renewal = device.lastRefreshedAt === device.createdAt ? '' : ` · renewed ${time(device.lastRefreshedAt)}`;
-  part('times').textContent = `Since ${time(device.createdAt)}${renewal}`;
+  const part = (className) => item.querySelector(`.${className}`);
+  item.classList.toggle('is-phone', isPhone);
+  part('name').textContent = name;
+  part('badge').hidden = !session.current;
+  const renewal = session.lastRefreshedAt === session.createdAt ? '' : ` · renewed ${time(session.lastRefreshedAt)}`;
+  part('times').textContent = `Since ${time(session.createdAt)}${renewal}`;
   const end = part('end');
-  end.textContent = device.current ? 'Log out this device' : 'Log out';
-  if (!device.current) end.ariaLabel = `Log out ${device.name}`;
+  end.textContent = session.current ? 'Log out this device' : 'Log out';
+  if (!session.current) end.ariaLabel = `Log out ${name}`;
   end.addEventListener(
     'click',
-    guarded(() => (device.current ? logout() : endDevice(device))),
+    guarded(() => (session.current ? logout() : endSession(session))),
   );
   return item;
 }
@@ -116,17 +117,16 @@ async function logout() {
   await show();
 }
 
-async function endDevice({ id, name }) {
-  await api(`/api/devices/${id}`, { method: 'DELETE' });
+async function endSession({ id, context }) {
+  await api(`/api/sessions/${id}`, { method: 'DELETE' });
   await show();
-  say(`${name} is logged out.`);
+  say(`${context.name} is logged out.`);
 }
 
 async function endOthers() {
-  const response = await api('/api/devices', { method: 'DELETE' });
-  const { ended } = await response.json();
+  await api('/api/logout-others', { method: 'POST' });
   await show();
-  say(ended === 1 ? 'One other device is logged out.' : `${ended} other devices are logged out.`);
+  say('All other devices are logged out.');
 }
 
 function say(message) {

@@ -3,7 +3,6 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuthentifyModule } from 'nestjs-authentify';
 import { AuthController } from './auth/auth.controller.js';
 import { cookieOptions } from './cookie-options.js';
-import { DevicesController } from './devices/devices.controller.js';
 import { User } from './users/user.entity.js';
 import { UsersService } from './users/users.service.js';
 
@@ -15,6 +14,8 @@ import { UsersService } from './users/users.service.js';
     AuthentifyModule.forRoot({
       userEntity: User,
       guardAllRoutes: true,
+      // POST /api/refresh, /api/logout, /api/logout-all, /api/logout-others, GET /api/sessions, DELETE /api/sessions/:id
+      sessionRoutes: { path: 'api' },
       // `ACCESS_TTL=15s npm run start:browser` to watch the page renew its session.
       tokenTtl: process.env.ACCESS_TTL ?? '5m',
       refreshTokenTtl: '7d',
@@ -22,7 +23,7 @@ import { UsersService } from './users/users.service.js';
       ...cookieOptions(process.env.NODE_ENV),
     }),
   ],
-  controllers: [AuthController, DevicesController],
+  controllers: [AuthController],
   providers: [UsersService],
 })
 export class AppModule {}

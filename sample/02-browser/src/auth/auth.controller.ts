@@ -6,26 +6,16 @@ import {
   Headers,
   HttpCode,
   Post,
-  Req,
   Res,
   UnauthorizedException,
   UseGuards,
 } from '@nestjs/common';
-import type { Request, Response } from 'express';
-import {
-  AbstractAuthToken,
-  AuthType,
-  CrossSiteGuard,
-  CurrentToken,
-  CurrentUser,
-  Public,
-  TokenCookies,
-  TokenService,
-} from 'nestjs-authentify';
-import { describeDevice } from '../devices/describe-device.js';
+import type { Response } from 'express';
+import { CrossSiteGuard, CurrentUser, Public, TokenCookies, TokenService } from 'nestjs-authentify';
 import { UsersService } from '../users/users.service.js';
+import { describeDevice } from './describe-device.js';
 
-/** Log in, stay logged in, log out. No answer holds a token: those are in cookies that scripts cannot read. */
+/** Logging in, with tokens in cookies that scripts cannot read; `sessionRoutes` has the rest. */
 @Controller('api')
 export class AuthController {
   constructor(
@@ -50,30 +40,8 @@ export class AuthController {
     }
     const user = await this.users.withPassword(email, password);
     if (!user) throw new UnauthorizedException('The e-mail address or the password is wrong.');
-    const issued = await this.tokens.generateCookieToken(user, { context: { ...describeDevice(userAgent) } });
+    const issued = await this.tokens.generateCookieToken(user, { context: describeDevice(userAgent) });
     this.cookies.set(response, issued);
-  }
-
-  @Public()
-  @UseGuards(CrossSiteGuard)
-  @Post('refresh')
-  @HttpCode(204)
-  async refresh(@Req() request: Request, @Res({ passthrough: true }) response: Response): Promise<void> {
-    const presented = this.cookies.refreshTokenFrom(request);
-    const issued = presented && (await this.tokens.refreshToken(presented, { authType: AuthType.COOKIE }));
-    // The cookies stay: another tab may just have got new ones, and clearing would throw those away.
-    if (!issued) throw new UnauthorizedException();
-    this.cookies.set(response, issued);
-  }
-
-  @Post('logout')
-  @HttpCode(204)
-  async logout(
-    @CurrentToken() token: AbstractAuthToken,
-    @Res({ passthrough: true }) response: Response,
-  ): Promise<void> {
-    await this.tokens.revokeToken(token);
-    this.cookies.clear(response);
   }
 
   @Get('me')

@@ -1,9 +1,3 @@
-/** What a session remembers of the device it was begun on. */
-export interface Device {
-  name: string;
-  isPhone: boolean;
-}
-
 /** The first that fits counts: Edge also says Chrome, Chrome also says Safari, and Android also says Linux. */
 const BROWSERS = { 'Edg/': 'Edge', 'Firefox/': 'Firefox', 'Chrome/': 'Chrome', 'Safari/': 'Safari', curl: 'curl' };
 const SYSTEMS = {
@@ -15,8 +9,8 @@ const SYSTEMS = {
   Linux: 'Linux',
 };
 
-/** A name a user recognises; a client can claim to be anything. */
-export function describeDevice(userAgent = ''): Device {
+/** What a session remembers of its device: a name a user recognises. A client can claim to be anything. */
+export function describeDevice(userAgent = ''): { name: string; isPhone: boolean } {
   const browser = firstOf(BROWSERS, userAgent) ?? 'Unknown browser';
   const system = firstOf(SYSTEMS, userAgent);
   return { name: system ? `${browser} on ${system}` : browser, isPhone: /Android|iPhone/.test(userAgent) };
