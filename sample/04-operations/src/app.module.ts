@@ -26,7 +26,7 @@ import { User } from './users/user.entity.js';
     TypeOrmModule.forFeature([User, AuditEntry]),
     ScheduleModule.forRoot(),
     TerminusModule,
-    AuthentifyModule.forRoot({ userEntity: User, ...options }),
+    AuthentifyModule.forRoot({ userEntity: User, sessionRoutes: { path: 'auth' }, ...options }),
   ],
   controllers: [AuthController, AuditController, HealthController, MetricsController],
   providers: [

@@ -9,16 +9,8 @@ import {
   UnauthorizedException,
 } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import {
-  AbstractAuthToken,
-  CurrentToken,
-  CurrentUser,
-  type IssuedTokensJson,
-  Public,
-  TokenService,
-} from 'nestjs-authentify';
+import { CurrentUser, type IssuedTokensJson, Public, TokenService } from 'nestjs-authentify';
 import type { Repository } from 'typeorm';
-import { traced } from '../tracing/traced.js';
 import { User } from '../users/user.entity.js';
 
 @Controller()
@@ -41,29 +33,8 @@ export class AuthController {
     return issued.toJSON();
   }
 
-  @Public()
-  @Post('auth/refresh')
-  @HttpCode(200)
-  @Header('Cache-Control', 'no-store')
-  async refresh(@Body('refreshToken') refreshToken: unknown): Promise<IssuedTokensJson> {
-    if (typeof refreshToken !== 'string') throw new BadRequestException('refreshToken must be a string');
-    const issued = await traced(
-      'authentify.refresh',
-      () => this.tokens.refreshToken(refreshToken, { authType: 'header' }),
-      (result) => ({ 'session.id': result?.token.id ?? 'none' }),
-    );
-    if (!issued) throw new UnauthorizedException();
-    return issued.toJSON();
-  }
-
   @Get('me')
   me(@CurrentUser() { id, email }: User): User {
     return { id, email };
-  }
-
-  @Post('auth/logout')
-  @HttpCode(204)
-  async logout(@CurrentToken() token: AbstractAuthToken): Promise<void> {
-    await this.tokens.revokeToken(token);
   }
 }
