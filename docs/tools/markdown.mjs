@@ -13,7 +13,8 @@ export function pages() {
     .map((path) => `docs/${path}`);
   const samples = readdirSync(`${ROOT}sample`).map((name) => `sample/${name}/README.md`);
   const beside = readdirSync(ROOT).filter((name) => name.endsWith('.md'));
-  return [...beside, 'vectors/README.md', ...samples, ...inDocs].toSorted();
+  const ofFolders = ['bench/README.md', 'vectors/README.md'];
+  return [...beside, ...ofFolders, ...samples, ...inDocs].toSorted();
 }
 
 export const read = (path) => readFileSync(ROOT + path, 'utf8');
