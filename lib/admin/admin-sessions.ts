@@ -6,7 +6,7 @@ import type { IssuedTokensJson } from '../sessions/issued-tokens.js';
 import { AdminRegistration } from './admin-registration.js';
 import { ADMIN_OPTIONS, type ResolvedAdminOptions } from './admin-options.js';
 import { perform } from './input/read-input.js';
-import type { IssueRequest, ListRequest } from './input/requests.js';
+import type { IssueRequest, ListRequest } from './admin-requests.js';
 import { labelOf, type SessionView, viewOf } from './session-view.js';
 
 /** One page, newest login first. */

@@ -13,7 +13,7 @@ import {
 } from '@nestjs/common';
 import { AnsweredFilter, AnswerGuard } from '../authentication/guards/answer.guard.js';
 import type { AuthenticatedRequest, TransportRequest } from '../authentication/transport-request.js';
-import { AdminActs, AdminActsGuard, Does } from './admin-acts.js';
+import { AdminActs, AdminActsGuard, Does } from './admin.guards.js';
 import { AdminAnswers } from './admin-answers.js';
 import type { ResolvedAdminOptions } from './admin-options.js';
 import { AdminPage } from './admin-page.js';
@@ -28,7 +28,7 @@ import {
   listRequest,
   revokeAllRequest,
   usersRequest,
-} from './input/requests.js';
+} from './admin-requests.js';
 
 /** A request for the page or its data. */
 type AdminRequest = TransportRequest & AuthenticatedRequest & { originalUrl?: string; url: string };

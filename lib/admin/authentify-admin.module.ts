@@ -1,5 +1,5 @@
 import { type DynamicModule, Inject, Module, type OnModuleInit } from '@nestjs/common';
-import { AdminActs } from './admin-acts.js';
+import { AdminActs } from './admin.guards.js';
 import { AdminAnswers } from './admin-answers.js';
 import { adminControllerAt } from './admin.controller.js';
 import { AdminRegistration, adminRegistrationOf } from './admin-registration.js';

@@ -1,10 +1,10 @@
-import * as is from '../../options/option-checks.js';
-import type { DeadlineEdit } from '../../sessions/edited-deadlines.js';
-import { SESSION_STATES, type SessionState } from '../../sessions/state.js';
-import type { AuthType } from '../../sessions/auth-type.js';
-import type { UserId } from '../../sessions/entities/abstract-auth-token.js';
-import type { JsonObject } from '../../sessions/json.js';
-import { instant, maybe, searchText, sessionId, userKey } from './field-checks.js';
+import * as is from '../options/option-checks.js';
+import type { DeadlineEdit } from '../sessions/edited-deadlines.js';
+import { SESSION_STATES, type SessionState } from '../sessions/state.js';
+import type { AuthType } from '../sessions/auth-type.js';
+import type { UserId } from '../sessions/entities/abstract-auth-token.js';
+import type { JsonObject } from '../sessions/json.js';
+import { instant, maybe, searchText, sessionId, userKey } from './input/field-checks.js';
 
 /** `GET sessions?…` */
 export interface ListRequest {
