@@ -9,7 +9,7 @@ import { UserDirectory } from '../store/users.js';
 import type { AnyAuthToken } from '../sessions/entities/abstract-auth-token.js';
 
 /**
- * What the admin uses of the registration whose sessions it shows. In a class of its own, because the app's guards stand
+ * The parts of the registration whose sessions the admin shows. In a class of its own, because the app's guards stand
  * in the same module and may be of another registration.
  */
 export class AdminRegistration {

@@ -1,10 +1,68 @@
+import { BadRequestException } from '@nestjs/common';
 import * as is from '../options/option-checks.js';
-import type { DeadlineEdit } from '../sessions/edited-deadlines.js';
-import { SESSION_STATES, type SessionState } from '../sessions/state.js';
 import type { AuthType } from '../sessions/auth-type.js';
+import type { DeadlineEdit } from '../sessions/edited-deadlines.js';
 import type { UserId } from '../sessions/entities/abstract-auth-token.js';
 import type { JsonObject } from '../sessions/json.js';
-import { instant, maybe, searchText, sessionId, userKey } from './input/field-checks.js';
+import { SESSION_STATES, type SessionState } from '../sessions/state.js';
+import { canonicalUuid } from '../sessions/uuid.js';
+
+/**
+ * Reads what a client sent, field by field; an unknown field is refused, so nothing is ever assigned in bulk.
+ *
+ * @throws BadRequestException that names the wrong field and says what it must be.
+ */
+export function read<T>(check: is.Check<T>, input: unknown): T {
+  try {
+    return check(input);
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) {
+      throw new BadRequestException(`The request ${error.message}`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+export const sessionId: is.Check<string> = (value) => {
+  const id = canonicalUuid(value);
+  if (id === null) throw new TypeError('must be the id of a session');
+  return id;
+};
+
+/**
+ * A primary key as JSON or a URL can carry it; the user entity's own type is checked where it is known. A number that is
+ * no safe integer may have been another one when it was sent (R73).
+ */
+const userKey: is.Check<UserId> = (value) => {
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
+  if (typeof value === 'string' && value.length > 0 && value.length <= 255) return value;
+  throw new TypeError("must be a user's primary key; send one beyond 2^53 as a string");
+};
+
+const searchText: is.Check<string> = (value) => {
+  if (typeof value !== 'string' || value.trim() === '' || value.length > 255 || value.includes('\0')) {
+    throw new TypeError('must be text of 1 to 255 characters');
+  }
+  return value.trim();
+};
+
+const INSTANT = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d))?$/;
+/** Keeps ids and dates made from an instant in their ranges. */
+const FIRST_YEAR = 1970;
+
+/** ISO 8601 with its offset, or a day, which begins at midnight UTC. */
+const instant: is.Check<Date> = (value) => {
+  const date = new Date(typeof value === 'string' && INSTANT.test(value) ? value : Number.NaN);
+  if (Number.isNaN(date.getTime()) || date.getUTCFullYear() < FIRST_YEAR) {
+    throw new RangeError('must be a date such as 2026-01-31 or 2026-01-31T12:00:00Z');
+  }
+  return date;
+};
+
+const maybe =
+  <T>(check: is.Check<T>): is.Check<T | undefined> =>
+  (value) =>
+    value === undefined ? undefined : check(value);
 
 /** `GET sessions?…` */
 export interface ListRequest {
@@ -20,9 +78,9 @@ export interface ListRequest {
 }
 
 const LIMIT = 50;
-const MOST = 200;
-const decimal: is.Check<number> = (value) =>
-  is.wholeNumber(1, MOST)(typeof value === 'string' && /^\d{1,3}$/.test(value) ? Number(value) : value);
+const MAX_LIMIT = 200;
+const limit: is.Check<number> = (value) =>
+  is.wholeNumber(1, MAX_LIMIT)(typeof value === 'string' && /^\d{1,3}$/.test(value) ? Number(value) : value);
 
 export const listRequest = is.group<ListRequest>({
   user: maybe(userKey),
@@ -32,30 +90,29 @@ export const listRequest = is.group<ListRequest>({
   expiresFrom: maybe(instant),
   expiresTo: maybe(instant),
   after: maybe(sessionId),
-  limit: is.optional(LIMIT, decimal),
+  limit: is.optional(LIMIT, limit),
 });
 
 /** `GET users?search=…`: a primary key, or how one of `searchColumns` begins. */
 export const usersRequest = is.group<{ search: string }>({ search: searchText });
 
-/** `POST sessions` */
+/** `POST sessions`; context and lifetimes as `generateHeaderToken` takes them, which checks them. */
 export interface IssueRequest {
   userId: UserId;
   type: AuthType;
-  /** These three as `generateHeaderToken` takes them, which checks them. */
   context?: JsonObject;
   accessExpiresIn?: number | string | null;
   refreshExpiresIn?: number | string | null;
 }
 
-const passedOn: is.Check<never> = (value) => value as never;
+const unchecked: is.Check<never> = (value) => value as never;
 
 export const issueRequest = is.group<IssueRequest>({
   userId: userKey,
   type: is.oneOf<AuthType>('header', 'cookie'),
-  context: passedOn,
-  accessExpiresIn: passedOn,
-  refreshExpiresIn: passedOn,
+  context: unchecked,
+  accessExpiresIn: unchecked,
+  refreshExpiresIn: unchecked,
 });
 
 /** `PATCH sessions/:id` */
@@ -73,5 +130,5 @@ export const editRequest: is.Check<DeadlineEdit> = (value) => {
 /** `POST sessions/revoke-all` */
 export const revokeAllRequest = is.group<{ userId: UserId }>({ userId: userKey });
 
-/** The body of a request that says all in its URL. */
+/** The body of a request that says everything in its URL. */
 export const emptyRequest: is.Check<object> = (value) => is.group({})(value ?? {});

@@ -1,33 +1,33 @@
-import { ConflictException, Inject, Injectable, NotFoundException } from '@nestjs/common';
+import { BadRequestException, ConflictException, Inject, Injectable, NotFoundException } from '@nestjs/common';
+import { AuthentifyUserNotFoundError } from '../errors/authentify-user-not-found.error.js';
 import type { Attribution } from '../events/authentify-event.js';
 import type { DeadlineEdit } from '../sessions/edited-deadlines.js';
 import type { AnyAuthToken, UserId } from '../sessions/entities/abstract-auth-token.js';
 import type { IssuedTokensJson } from '../sessions/issued-tokens.js';
 import { AdminRegistration } from './admin-registration.js';
 import { ADMIN_OPTIONS, type ResolvedAdminOptions } from './admin-options.js';
-import { perform } from './input/read-input.js';
 import type { IssueRequest, ListRequest } from './admin-requests.js';
 import { labelOf, type SessionView, viewOf } from './session-view.js';
 
 /** One page, newest login first. */
 export interface SessionList {
   sessions: SessionView[];
-  /** What to send as `after` for more; `null` = that was all. A page with a `next` may be short. */
+  /** To be sent as `after` for the next page; `null` on the last one. A page with a `next` may be short. */
   next: string | null;
 }
 
-/** Somebody whose sessions can be asked for. */
+/** A user as the search finds them. */
 export interface UserView {
   id: UserId;
   label: string | null;
 }
 
-/** What became of a session that was to be deleted: its row is gone, or it has ended and its row is kept. */
+/** The outcome of a deletion: the row is gone, or the session has ended and its row is kept. */
 export type Deletion = { deleted: 1 } | { deleted: 0; ended: number };
 
-const MOST_USERS = 20;
+const MAX_USERS = 20;
 
-/** What administrators do with everybody's sessions. */
+/** The administrators' work on everybody's sessions. */
 @Injectable()
 export class AdminSessions {
   constructor(
@@ -44,13 +44,13 @@ export class AdminSessions {
     return { sessions: sessions.map((token) => viewOf(token, this.options, now)), next };
   }
 
-  /** Whom a text may mean, so that sessions are asked for by primary key. */
+  /** The users whom a text may mean; their sessions are then asked for by primary key. */
   async users(search: string): Promise<UserView[]> {
-    const users = await this.registration.users.startingWith(search, this.options.searchColumns, MOST_USERS);
+    const users = await this.registration.users.startingWith(search, this.options.searchColumns, MAX_USERS);
     return users.map((user) => ({ id: this.registration.users.keyOf(user), label: labelOf(user, this.options) }));
   }
 
-  /** Logs a user in. What this returns is the only place the raw tokens ever are. */
+  /** Logs a user in. The raw tokens are nowhere but in what this returns. */
   async issue(
     { userId: user, type: authType, ...options }: IssueRequest,
     attribution: Attribution,
@@ -80,7 +80,7 @@ export class AdminSessions {
     return perform(() => this.registration.administration.revokeAllOf(userId, attribution));
   }
 
-  /** Deletes a session's row, and with it a live session; what must be kept for the record ends and stays. */
+  /** Deletes a session's row, and with it a live session; one that must be kept for the record ends and stays. */
   async delete(id: string, attribution: Attribution): Promise<Deletion> {
     const { administration } = this.registration;
     const token = await this.find(id);
@@ -92,5 +92,16 @@ export class AdminSessions {
     const token = await this.registration.sessions.find(id);
     if (!token) throw new NotFoundException('There is no such session');
     return token;
+  }
+}
+
+/** Does what a client asked for; a call that the library refuses as wrong was a bad request. */
+async function perform<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof AuthentifyUserNotFoundError) throw new NotFoundException('There is no such user');
+    if (error instanceof TypeError || error instanceof RangeError) throw new BadRequestException(error.message);
+    throw error;
   }
 }

@@ -5,29 +5,61 @@ import {
   Inject,
   Injectable,
   Logger,
+  UnsupportedMediaTypeException,
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import { crossSiteRefusal } from '../authentication/cross-site-check.js';
+import { isForeignWrite, isSafe } from '../authentication/csrf.js';
 import { requestOf } from '../authentication/request-context.js';
-import type { AuthenticatedRequest } from '../authentication/transport-request.js';
+import type { AuthenticatedRequest, TransportRequest } from '../authentication/transport-request.js';
 import type { Attribution } from '../events/authentify-event.js';
 import { ADMIN_OPTIONS, type AdminAction, readActions, type ResolvedAdminOptions } from './admin-options.js';
+import { AdminRegistration } from './admin-registration.js';
 
-/** Says what a route does, if that has to be granted. */
-export const Does = Reflector.createDecorator<AdminAction>();
+/** The cross-site check where the app has switched its own off: the browsers of its administrators need one. */
+const STRICT = { trustedOrigins: [], requireOrigin: false };
 
-/** Fits the columns and lines that audit logs have, and cannot forge another line. */
-const NAME = /^\P{Cc}{1,255}$/u;
-
-/** What may be done in a request, and whose act it is: what the app says of its administrators (R76). */
+/**
+ * Refuses what another site could make an administrator's browser send, whatever the app's guards go by: a cookie, a
+ * password the browser keeps, or the network it is in (R54). Only JSON is taken, which no form can send.
+ *
+ * @throws ForbiddenException (403), UnsupportedMediaTypeException (415).
+ */
 @Injectable()
-export class AdminActs {
-  private readonly logger = new Logger('AuthentifyAdminModule');
+export class AdminRequestGuard implements CanActivate {
+  constructor(private readonly registration: AdminRegistration) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    const request = requestOf(context);
+    if (isSafe(request)) return true;
+    const { options, events } = this.registration;
+    if (isForeignWrite(request, options.csrf || STRICT)) throw crossSiteRefusal(request, events);
+    if (!isJson(request)) throw new UnsupportedMediaTypeException('Send JSON: Content-Type: application/json');
+    return true;
+  }
+}
+
+function isJson({ headers }: TransportRequest): boolean {
+  const type = headers['content-type'];
+  return typeof type === 'string' && /^application\/json\s*(?:;|$)/i.test(type);
+}
+
+/** Marks a route with the action that must be granted for it. */
+export const Action = Reflector.createDecorator<AdminAction>();
+
+/** Fits the columns and lines of audit logs, and cannot forge another line. */
+const ACTOR = /^\P{Cc}{1,255}$/u;
+
+/** The administrators as the app describes them: what each may do, and their name in events (R76). */
+@Injectable()
+export class Administrators {
+  private readonly logger = new Logger(Administrators.name);
   private hasWarned = false;
 
   constructor(@Inject(ADMIN_OPTIONS) private readonly options: ResolvedAdminOptions) {}
 
   /** @throws whatever the app's function does; AuthentifyConfigurationError where it gives no list of actions. */
-  async grantedTo(request: AuthenticatedRequest): Promise<ReadonlySet<AdminAction>> {
+  async actionsOf(request: AuthenticatedRequest): Promise<ReadonlySet<AdminAction>> {
     const { actions } = this.options;
     return typeof actions === 'function' ? readActions(await actions(request)) : actions;
   }
@@ -36,7 +68,7 @@ export class AdminActs {
   attributionOf(request: AuthenticatedRequest): Attribution {
     const by = this.options.actor ? this.options.actor(request) : this.keyOf(request);
     if (by === undefined && !this.options.actor) return { via: 'admin' };
-    if (typeof by === 'string' && NAME.test(by)) return { by, via: 'admin' };
+    if (typeof by === 'string' && ACTOR.test(by)) return { by, via: 'admin' };
     throw new TypeError(
       'Nobody is named who acts, so nothing was done; the option actor must give 1 to 255 characters without control characters',
     );
@@ -55,18 +87,18 @@ export class AdminActs {
   }
 }
 
-/** Refuses what is not granted; asked after the app's guards, which say who is there. @throws ForbiddenException (403). */
+/** Refuses an action that is not granted. Runs after the app's guards, which say who is there. @throws ForbiddenException (403). */
 @Injectable()
-export class AdminActsGuard implements CanActivate {
+export class AdminActionGuard implements CanActivate {
   constructor(
-    private readonly acts: AdminActs,
+    private readonly administrators: Administrators,
     private readonly reflector: Reflector,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const action = this.reflector.get(Does, context.getHandler());
+    const action = this.reflector.get(Action, context.getHandler());
     if (action === undefined) return true;
-    const granted = await this.acts.grantedTo(requestOf(context) as AuthenticatedRequest);
+    const granted = await this.administrators.actionsOf(requestOf(context) as AuthenticatedRequest);
     if (!granted.has(action)) throw new ForbiddenException(`You are not allowed to do this here: ${action}`);
     return true;
   }

@@ -1,15 +1,13 @@
-import { type DynamicModule, Inject, Module, type OnModuleInit } from '@nestjs/common';
-import { AdminActs } from './admin.guards.js';
-import { AdminAnswers } from './admin-answers.js';
+import { type DynamicModule, Inject, Module, type OnModuleInit, type Provider, type Type } from '@nestjs/common';
 import { adminControllerAt } from './admin.controller.js';
+import { Administrators } from './admin.guards.js';
 import { AdminRegistration, adminRegistrationOf } from './admin-registration.js';
 import { ADMIN_OPTIONS, type AdminOptions, type ResolvedAdminOptions, resolveAdminOptions } from './admin-options.js';
 import { AdminPage } from './admin-page.js';
 import { AdminSessions } from './admin-sessions.js';
-import { openApiExclusionOf } from './openapi-exclusion.js';
 
 /** A page and a REST interface to see, end, date and issue everybody's sessions. Off unless registered. */
-@Module({ providers: [AdminActs, AdminAnswers, AdminPage, AdminSessions] })
+@Module({ providers: [Administrators, AdminPage, AdminSessions] })
 export class AuthentifyAdminModule implements OnModuleInit {
   constructor(
     @Inject(ADMIN_OPTIONS) private readonly options: ResolvedAdminOptions,
@@ -41,4 +39,19 @@ export class AuthentifyAdminModule implements OnModuleInit {
   onModuleInit(): void {
     this.registration.users.checkColumns(this.options.searchColumns);
   }
+}
+
+/**
+ * Keeps a controller out of the app's OpenAPI document, where the app has the package that makes one. A provider, because
+ * those are made while the app is created, and so before any document.
+ */
+function openApiExclusionOf(controller: Type<unknown>): Provider {
+  return {
+    provide: Symbol('AUTHENTIFY_ADMIN_OPENAPI_EXCLUSION'),
+    useFactory: async () => {
+      const swagger = await import('@nestjs/swagger').catch(() => null);
+      swagger?.ApiExcludeController()(controller);
+      return null;
+    },
+  };
 }

@@ -44,7 +44,7 @@ export function viewOf(token: AnyAuthToken, options: Labelling, now: number): Se
   };
 }
 
-/** What the app calls a user; `null` without a user, or where it calls them nothing. */
+/** The app's name for a user; `null` where there is no user or no name. */
 export function labelOf(user: unknown, { userLabel, searchColumns: [first] }: Labelling): string | null {
   if (typeof user !== 'object' || user === null) return null;
   if (userLabel) return userLabel(user as never);
