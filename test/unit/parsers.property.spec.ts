@@ -107,7 +107,7 @@ describe('the Cookie header', () => {
     return pairs;
   }
 
-  it('R12, R13: is read as the reference model reads it', () => {
+  it('R12, R13, RFC 6265bis §4.2.1: is read as the reference model reads it', () => {
     let several = 0;
     fc.assert(
       fc.property(cookieText, fc.constantFrom('a', 'b', 'A', '__Host-token', ''), (header, name) => {

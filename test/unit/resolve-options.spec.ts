@@ -208,7 +208,7 @@ describe('options given rightly', () => {
     expect(cookieOf({ secure: undefined, path: undefined })).toEqual(defaults);
   });
 
-  it('R56: csrf trusts origins as browsers send them', () => {
+  it('R56, RFC 6454 §6.2: csrf trusts origins as browsers send them', () => {
     const trustedOrigins = [
       'https://app.example.com',
       'http://localhost:4200',
@@ -441,7 +441,7 @@ describe('R67: options given wrongly', () => {
   });
 });
 
-describe('R56: an origin to trust', () => {
+describe('R56, RFC 6454 §6.2: an origin to trust', () => {
   it.each([
     'null',
     '*',
@@ -567,7 +567,7 @@ describe('R67: options that contradict each other', () => {
     ['refreshCookieName', { authCookieNames: ['token'], refreshCookieName: 'token' }],
     ['refreshCookieName', { authCookieNames: ['token', 'old'], refreshCookieName: 'old' }],
     ['refreshCookieName', { authCookieNames: ['token'], refreshCookieName: ['refresh', 'token'] }],
-  ])('R57: refuse cookies browsers would drop or mix up, naming %s: %j', (option, given) => {
+  ])('R57, RFC 6265bis §4.1.3, §5.6: refuse cookies browsers would drop or mix up, naming %s: %j', (option, given) => {
     expectRefusal(given, option);
   });
 
