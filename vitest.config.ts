@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { findChromium } from './test/browser/support/find-chromium.js';
@@ -22,12 +23,12 @@ function answers(port: number): Promise<boolean> {
   });
 }
 
-async function databases(): Promise<string[]> {
-  const found = ['sqljs'];
+async function servers(): Promise<string[]> {
+  const found = [];
   for (const [name, port] of Object.entries(SERVERS)) {
     if (await answers(port)) found.push(name);
     else if (required.has(name)) throw new Error(`${name} is required but does not answer on 127.0.0.1:${port}`);
-    else console.warn(`${name} does not answer on 127.0.0.1:${port}; its tests are left out`);
+    else warn(`${name} does not answer on 127.0.0.1:${port}; its tests are left out`);
   }
   return found;
 }
@@ -36,8 +37,13 @@ async function databases(): Promise<string[]> {
 function hasBrowser(): boolean {
   if (findChromium() !== undefined) return true;
   if (process.env.AUTHENTIFY_TEST_BROWSER === 'chromium') throw new Error('chromium is required but not installed');
-  console.warn('chromium is not installed; its tests are left out');
+  warn('chromium is not installed; its tests are left out');
   return false;
+}
+
+/** `npm test` needs neither. */
+function warn(message: string): void {
+  if (process.env.npm_lifecycle_event !== 'test') console.warn(message);
 }
 
 const lib = fileURLToPath(new URL('lib', import.meta.url));
@@ -47,36 +53,53 @@ const alias = [
 ];
 const shared = {
   pool: 'forks' as const,
+  // Files run in one process one after the other, so that it loads Nest and TypeORM once.
+  isolate: false,
   setupFiles: ['test/support/setup.ts'],
   testTimeout: 30_000,
-  // Some suites compile the library first.
   hookTimeout: 180_000,
 };
 
-/** Suites in `test/unit` and `test/browser` run once; all others once for every database. */
+/**
+ * Suites that a server database can decide otherwise than the embedded one: SQL, drivers, transactions, locks, key types.
+ * What HTTP, Nest or TypeScript decides is shown once, on the embedded database.
+ */
+const ON_SERVERS = [
+  'test/{concurrency,entities,faults,migrations,tokens}/**/*.spec.ts',
+  'test/admin/{change,hostile-input,list}.spec.ts',
+  'test/cli/*.spec.ts',
+  'test/hostile/{clock,collision,secrecy}.spec.ts',
+  'test/module/schema-at-boot.spec.ts',
+  'test/requests/{auto-refresh,unauthorized}.spec.ts',
+  // One walk through everything else.
+  'test/parity.spec.ts',
+  'test/session-routes/session-routes.spec.ts',
+];
+
 export default defineConfig({
   test: {
+    // Two cores run two files at once; a server has connections for four.
+    maxWorkers: Math.min(availableParallelism(), 4),
     coverage: { include: ['lib/**/*.ts'], reporter: ['text-summary', 'html'] },
     projects: [
       { resolve: { alias }, test: { ...shared, name: 'unit', include: ['test/unit/**/*.spec.ts'] } },
-      ...(hasBrowser()
-        ? [
-            {
-              resolve: { alias },
-              test: { ...shared, name: 'browser', include: ['test/browser/**/*.spec.ts'], maxWorkers: 1 },
-            },
-          ]
-        : []),
-      ...(await databases()).map((database) => ({
+      {
         resolve: { alias },
         test: {
           ...shared,
-          name: database,
+          name: 'sqljs',
           include: ['test/**/*.spec.ts'],
           exclude: ['test/unit/**', 'test/browser/**'],
-          env: { AUTHENTIFY_TEST_DATABASE: database },
+          env: { AUTHENTIFY_TEST_DATABASE: 'sqljs' },
         },
+      },
+      ...(await servers()).map((name) => ({
+        resolve: { alias },
+        test: { ...shared, name, include: ON_SERVERS, env: { AUTHENTIFY_TEST_DATABASE: name } },
       })),
+      ...(hasBrowser()
+        ? [{ resolve: { alias }, test: { ...shared, name: 'browser', include: ['test/browser/**/*.spec.ts'] } }]
+        : []),
     ],
   },
 });

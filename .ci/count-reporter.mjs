@@ -1,13 +1,13 @@
 // A vitest reporter that counts tests by project, for `.ci/check-counts.mjs`, and by the requirement they are named
-// after, for `.ci/check-requirements.mjs`.
-import { writeFileSync } from 'node:fs';
+// after, for `.ci/check-requirements.mjs`. A run adds to what the runs before it counted.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { countsFile } from './check-counts.mjs';
 import { numbersIn, requirementsFile } from './check-requirements.mjs';
 
 export default class CountReporter {
   onTestRunEnd(modules, unhandledErrors) {
-    const counts = {};
-    const requirements = {};
+    const counts = countedBefore(countsFile());
+    const requirements = countedBefore(requirementsFile());
     for (const module of modules) {
       const count = (counts[module.project.name] ??= { passed: 0, failed: 0, skipped: 0 });
       for (const test of module.children.allTests()) {
@@ -25,6 +25,10 @@ export default class CountReporter {
     writeFileSync(countsFile(), JSON.stringify(counts));
     writeFileSync(requirementsFile(), JSON.stringify(requirements));
   }
+}
+
+function countedBefore(file) {
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
 }
 
 function adapterOf(test) {

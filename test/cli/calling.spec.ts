@@ -1,10 +1,7 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DATABASE } from '../support/database.js';
-import { CommandLine } from './command.js';
+import { CommandLine, ON_DATA_SOURCE } from './command.js';
 
-const DATA_SOURCE = ['--data-source', 'test/support/data-source.mjs'];
 const PASSWORD = 'hunter2-hunter2-hunter2';
 
 let cli: CommandLine;
@@ -17,13 +14,6 @@ afterAll(() => cli.stop());
 /** What comes before any database is the same with all of them. */
 const itOnce = it.runIf(DATABASE === 'sqljs');
 
-/** A file of the app with this content. */
-async function file(name: string, content: string): Promise<string> {
-  const path = join(cli.library.directory, name);
-  await writeFile(path, content);
-  return path;
-}
-
 describe('the command line', () => {
   itOnce('explains itself and its commands', async () => {
     const help = await cli.raw(['--help']);
@@ -35,17 +25,21 @@ describe('the command line', () => {
   });
 
   itOnce.each([
-    ['an unknown command', ['purge', ...DATA_SOURCE], 'purge'],
-    ['an unknown flag', ['prune', ...DATA_SOURCE, '--force'], '--force'],
+    ['an unknown command', ['purge', ...ON_DATA_SOURCE], 'purge'],
+    ['an unknown flag', ['prune', ...ON_DATA_SOURCE, '--force'], '--force'],
     ['no data source', ['prune', '--default-options'], '--data-source'],
-    ['no word about options', ['prune', ...DATA_SOURCE], '--default-options'],
+    ['no word about options', ['prune', ...ON_DATA_SOURCE], '--default-options'],
     ['a data source that is not there', ['prune', '--data-source', 'nowhere.js', '--default-options'], 'nowhere.js'],
     [
       'a file without data source',
       ['prune', '--data-source', 'vitest.config.ts', '--default-options'],
       'vitest.config.ts',
     ],
-    ['an entity that is not there', ['prune', ...DATA_SOURCE, '--default-options', '--entity', 'Nobody'], 'AuthToken'],
+    [
+      'an entity that is not there',
+      ['prune', ...ON_DATA_SOURCE, '--default-options', '--entity', 'Nobody'],
+      'AuthToken',
+    ],
   ])('says what is wrong with %s, and exits with 2', async (_, args, word) => {
     const { code, stdout, stderr } = await cli.raw(args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
@@ -57,15 +51,17 @@ describe('the command line', () => {
     'takes the options from an object or a function, in CommonJS too, and refuses wrong ones',
     async () => {
       const good = [
-        await file('object.mjs', 'export default { userEntity: class {}, tokenTtl: "1h" };'),
-        await file('function.mjs', 'export const options = async () => ({ tokenTtl: "1h" });'),
-        await file('common.cjs', 'exports.__esModule = true; exports.default = { tokenTtl: "1h" };'),
-        await file('plain.cjs', 'module.exports = { tokenTtl: "1h" };'),
+        await cli.file('object.mjs', 'export default { userEntity: class {}, tokenTtl: "1h" };'),
+        await cli.file('function.mjs', 'export const options = async () => ({ tokenTtl: "1h" });'),
+        await cli.file('common.cjs', 'exports.__esModule = true; exports.default = { tokenTtl: "1h" };'),
+        await cli.file('plain.cjs', 'module.exports = { tokenTtl: "1h" };'),
       ];
-      const answers = await Promise.all(good.map((options) => cli.raw(['list', ...DATA_SOURCE, '--options', options])));
+      const answers = await Promise.all(
+        good.map((options) => cli.raw(['list', ...ON_DATA_SOURCE, '--options', options])),
+      );
       for (const answer of answers) expect(answer).toMatchObject({ code: 0, stderr: '' });
-      const wrong = await file('wrong.mjs', `export default { hashSecrets: ["short-${PASSWORD.slice(0, 7)}"] };`);
-      const refused = await cli.raw(['list', ...DATA_SOURCE, '--options', wrong]);
+      const wrong = await cli.file('wrong.mjs', `export default { hashSecrets: ["short-${PASSWORD.slice(0, 7)}"] };`);
+      const refused = await cli.raw(['list', ...ON_DATA_SOURCE, '--options', wrong]);
       expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('hashSecrets') });
       expect(refused.stderr).not.toContain('short-');
     },
@@ -81,13 +77,18 @@ describe('the command line', () => {
     ],
     ['a folder as a module', 'folder.mjs', "import './';", /irectory/],
   ])('says why Node cannot load %s', async (_, name, content, reason) => {
-    const { code, stderr } = await cli.raw(['prune', '--data-source', await file(name, content), '--default-options']);
+    const { code, stderr } = await cli.raw([
+      'prune',
+      '--data-source',
+      await cli.file(name, content),
+      '--default-options',
+    ]);
     expect(code).toBe(2);
     expect(stderr).toMatch(reason);
   });
 
   itOnce('does not repeat what a failing file of the app says, which may hold a secret', async () => {
-    const failing = await file('failing.mjs', `throw new Error('cannot reach postgres://app:${PASSWORD}@db');`);
+    const failing = await cli.file('failing.mjs', `throw new Error('cannot reach postgres://app:${PASSWORD}@db');`);
     const { code, stderr } = await cli.raw(['prune', '--data-source', failing, '--default-options']);
     expect(code).toBe(2);
     expect(stderr).toContain('it throws Error');
@@ -96,24 +97,23 @@ describe('the command line', () => {
 
   it.runIf(DATABASE !== 'sqljs')('exits with 3 where the database does not answer, without its password', async () => {
     const unreachable = { ...cli.database.options, port: 1, password: PASSWORD };
-    const { code, stdout, stderr } = await cli.raw(['prune', ...DATA_SOURCE, '--default-options'], unreachable);
+    const { code, stdout, stderr } = await cli.raw(['prune', ...ON_DATA_SOURCE, '--default-options'], unreachable);
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
     expect(stderr).toBe('The database does not answer (ECONNREFUSED)\n');
   });
 
   itOnce.each([
     ['list', 0],
-    ['prune', 0],
     ['doctor', 1],
   ])('%s outlives a reader that goes early, as head does', async (name, code) => {
-    const result = await cli.raw([name, ...DATA_SOURCE, '--default-options'], undefined, 'unread');
+    const result = await cli.spawn(name, [], 'unread');
     expect(result).toEqual({ code, stdout: '', stderr: '' });
   });
 
   it('exits with 2 where the table is missing, and changes no table by itself', async () => {
     await cli.t.dataSource.dropDatabase();
     const eager = { ...cli.database.options, synchronize: true, dropSchema: true };
-    const { code, stderr } = await cli.raw(['prune', ...DATA_SOURCE, '--default-options'], eager);
+    const { code, stderr } = await cli.raw(['prune', ...ON_DATA_SOURCE, '--default-options'], eager);
     expect(code).toBe(2);
     expect(stderr).toMatch(/auth_tokens is .*run the migration that makes it/s);
   });

@@ -113,7 +113,7 @@ describe('authentify doctor', () => {
     for (const hashSecrets of steps) {
       const options = JSON.stringify({ ...SOUND, hashSecrets });
       await cli.useOptionsFile(
-        "import { drfAuthentifyTokens } from './migrations/index.js';\n" +
+        `import { drfAuthentifyTokens } from '${new URL('migrations/index.js', cli.library.url).href}';\n` +
           `export const options = { ...${options}, acceptLegacyTokens: drfAuthentifyTokens };\n`,
       );
       found.push(await subjects());

@@ -55,7 +55,8 @@ const expire = (id: string) => rowsOf().update({ id }, { expiresAt: past, refres
 
 describe('authentify issue', () => {
   it('prints the token, which the app accepts, and nothing else to stdout', async () => {
-    const { code, stdout, stderr } = await cli.run('issue', '--user', String(ada.id), '--context', '{"device":"ci"}');
+    const given = ['--user', String(ada.id), '--context', '{"device":"ci"}'];
+    const { code, stdout, stderr } = await cli.spawn('issue', given);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^af_at_\w+\n$/);
     expect(stderr).not.toContain('af_at_');
@@ -186,8 +187,9 @@ describe('authentify prune', () => {
     for (let start = 0; start < copies.length; start += 500) {
       await insertRaw(copies.slice(start, start + 500));
     }
-    const outcomes = await Promise.all([cli.json<Pruned>('prune'), cli.json<Pruned>('prune')]);
-    expect(outcomes[0]!.pruned + outcomes[1]!.pruned).toBe(3_000);
+    const outcomes = await Promise.all([cli.spawn('prune', ['--json']), cli.spawn('prune', ['--json'])]);
+    const [one, other] = outcomes.map(({ stdout }) => (JSON.parse(stdout) as Pruned).pruned);
+    expect(one! + other!).toBe(3_000);
     expect(await rows.countBy({ revokedReason: 'expired', user: { id: ada.id } as never })).toBe(3_000);
   });
 

@@ -113,11 +113,6 @@ export class ServerProcesses {
     );
     this.processes.clear();
   }
-
-  async close(): Promise<void> {
-    await this.stop();
-    await this.build.remove();
-  }
 }
 
 /** The connection of an app in a form that another process can be given. */

@@ -36,7 +36,6 @@ describe('two server processes while one after the other gets new options', () =
   beforeAll(async () => {
     processes = await ServerProcesses.compile();
   }, 120_000);
-  afterAll(() => processes.close());
 
   describe.each(shared)('$name', (place) => {
     let t: TestApp;

@@ -24,7 +24,6 @@ describe('two server processes on one database', () => {
   beforeAll(async () => {
     processes = await ServerProcesses.compile();
   }, 120_000);
-  afterAll(() => processes.close());
 
   describe.each(shared)('$name', (place) => {
     let t: TestApp;

@@ -34,10 +34,7 @@ describe.skipIf(!IS_SERVER)('a process killed with -9', () => {
     build = await compileLibrary();
     proxy = await DatabaseProxy.start();
   });
-  afterAll(async () => {
-    await proxy.close();
-    await build.remove();
-  });
+  afterAll(() => proxy.close());
 
   const start = async (options: AuthentifyOptions<User> = {}): Promise<void> => {
     t = await startApp({ options: options as object });

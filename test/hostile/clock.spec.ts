@@ -225,7 +225,6 @@ async function nodesOf(t: TestApp): Promise<{ call: Call; stop(): Promise<void> 
           await gone;
         }),
       );
-      await library.remove();
     },
   };
 }

@@ -1,16 +1,10 @@
 import { inspect } from 'node:util';
 import { Controller, HttpException, Post } from '@nestjs/common';
 import { AuthentifyUnavailableError, TokenService } from 'nestjs-authentify';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { send } from '../requests/client.js';
 import { startApp, type TestApp } from '../support/app.js';
-
-const mocked = vi.hoisted(() => ({ randomBytes: undefined as ((size: number) => Buffer) | undefined }));
-
-vi.mock('node:crypto', async (original) => {
-  const crypto = await original<typeof import('node:crypto')>();
-  return { ...crypto, randomBytes: (size: number) => (mocked.randomBytes ?? crypto.randomBytes)(size) };
-});
+import { drawFrom } from '../support/random-source.js';
 
 @Controller()
 class LoginController {
@@ -36,16 +30,14 @@ describe('a random source that is broken', () => {
     t.app.useLogger(false);
     await t.createUser();
   });
-  afterEach(() => {
-    mocked.randomBytes = undefined;
-  });
+  afterEach(() => drawFrom());
   afterAll(() => t.close());
 
   const inserts = async (work: () => Promise<unknown>): Promise<number> =>
     (await t.statements.during(work)).filter((sql) => /^INSERT/i.test(sql)).length;
 
   it('R8: a digest that exists already is retried three times and then a server error', async () => {
-    mocked.randomBytes = (size) => Buffer.alloc(size, 1);
+    drawFrom((size) => Buffer.alloc(size, 1));
     const first = await t.tokens.generateHeaderToken(1);
     const before = await t.rows();
 
@@ -71,15 +63,15 @@ describe('a random source that is broken', () => {
   });
 
   it.each([1, 2, 3])('R8: %i collisions in a row are overcome', async (collisions) => {
-    mocked.randomBytes = (size) => Buffer.alloc(size, 100 + collisions);
+    drawFrom((size) => Buffer.alloc(size, 100 + collisions));
     await t.tokens.generateHeaderToken(1);
 
     // A pair takes three draws: access, family, refresh.
     let draws = 0;
-    mocked.randomBytes = (size) => {
+    drawFrom((size) => {
       draws += 1;
       return Buffer.alloc(size, draws <= 3 * collisions ? 100 + collisions : 200 + collisions);
-    };
+    });
     let issued!: Awaited<ReturnType<TestApp['tokens']['generateHeaderToken']>>;
     const tries = await inserts(async () => {
       issued = await t.tokens.generateHeaderToken(1);
@@ -90,16 +82,16 @@ describe('a random source that is broken', () => {
 
   it('R8: the family alone is unique too', async () => {
     let fill = 0;
-    mocked.randomBytes = (size) => Buffer.alloc(size, size === 16 ? 50 : (fill += 1) + 10);
+    drawFrom((size) => Buffer.alloc(size, size === 16 ? 50 : (fill += 1) + 10));
     await t.tokens.generateHeaderToken(1);
     expect(await inserts(() => failureOf(t.tokens.generateHeaderToken(1)))).toBe(4);
   });
 
   it('R1: one that throws opens no session and asks the database nothing', async () => {
     const before = await t.rows();
-    mocked.randomBytes = () => {
+    drawFrom(() => {
       throw new Error('no entropy');
-    };
+    });
     const statements = await t.statements.during(async () => {
       expect((await failureOf(t.tokens.generateHeaderToken(1))).message).toBe('no entropy');
       expect((await failureOf(t.tokens.generateCookieToken(1))).message).toBe('no entropy');
@@ -111,21 +103,21 @@ describe('a random source that is broken', () => {
 
   it('R1, R35: one that throws rotates nothing; the refresh token is still good afterwards', async () => {
     const issued = await t.tokens.generateHeaderToken(1);
-    mocked.randomBytes = () => {
+    drawFrom(() => {
       throw new Error('no entropy');
-    };
+    });
     const failure = await failureOf(t.tokens.refreshToken(issued.refreshToken!));
     expect(failure.message).toBe('no entropy');
     expect(failure).not.toBeInstanceOf(AuthentifyUnavailableError);
 
-    mocked.randomBytes = undefined;
+    drawFrom();
     expect((await t.tokens.verifyToken(issued.accessToken))?.id).toBe(issued.token.id);
     expect((await t.tokens.refreshToken(issued.refreshToken!))?.token.id).toBe(issued.token.id);
   });
 
   it('R1, R29: one that repeats itself still gives every rotation another pair', async () => {
     const issued = await t.tokens.generateHeaderToken(1);
-    mocked.randomBytes = (size) => Buffer.alloc(size, 9);
+    drawFrom((size) => Buffer.alloc(size, 9));
     const seen = new Set([issued.accessToken, issued.refreshToken]);
     let current = issued;
     for (let generation = 1; generation <= 5; generation += 1) {

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CompiledLibrary, compileLibrary, ROOT } from '../support/compiled.js';
+import { type CompiledLibrary, compileLibrary, makeFolder, ROOT } from '../support/compiled.js';
 import { createSharedDatabase, type TestDatabase } from '../support/database.js';
 
 let library: CompiledLibrary;
@@ -12,12 +12,11 @@ let migrations: string;
 beforeAll(async () => {
   library = await compileLibrary();
   database = await createSharedDatabase();
-  migrations = join(library.directory, 'app-migrations');
-  await mkdir(migrations);
+  migrations = await makeFolder();
 });
 afterAll(async () => {
   await database.drop();
-  await library.remove();
+  await rm(migrations, { recursive: true });
 });
 
 /** Runs TypeORM's own command line on compiled JavaScript. */

@@ -98,7 +98,7 @@ export async function createSharedDatabase(): Promise<TestDatabase> {
   if (DATABASE !== 'sqljs') return createDatabase();
   const directory = await mkdtemp(join(tmpdir(), 'authentify-'));
   return {
-    options: { type: 'better-sqlite3', driver: libsql, database: join(directory, 'test.db') },
+    options: { type: 'better-sqlite3', driver: libsql, database: join(directory, 'test.db'), enableWAL: true },
     drop: () => rm(directory, { recursive: true }),
   };
 }

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
-import { afterEach, vi } from 'vitest';
+import { afterAll, afterEach, vi } from 'vitest';
 
 // Suites that look at logs install their own logger.
 Logger.overrideLogger(false);
@@ -8,3 +8,5 @@ Logger.overrideLogger(false);
 afterEach(() => {
   vi.useRealTimers();
 });
+// The next file runs in the same process.
+afterAll(() => vi.restoreAllMocks());

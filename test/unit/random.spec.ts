@@ -1,15 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
 import { OpaqueTokenFormat, randomFamily, randomSecret } from '../../lib/sessions/token-format.js';
 import { type TokenPair, TokenPairFactory } from '../../lib/sessions/token-secrets.js';
-
-const mocked = vi.hoisted(() => ({ randomBytes: undefined as ((size: number) => Buffer) | undefined }));
-
-vi.mock('node:crypto', async (original) => {
-  const crypto = await original<typeof import('node:crypto')>();
-  return { ...crypto, randomBytes: (size: number) => (mocked.randomBytes ?? crypto.randomBytes)(size) };
-});
+import { drawFrom } from '../support/random-source.js';
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const LOGINS = 20_000;
@@ -20,9 +14,7 @@ const FAMILY = 22;
 const CHECKSUM = 6;
 
 const pairs = new TokenPairFactory(resolveOptions({}));
-beforeEach(() => {
-  mocked.randomBytes = undefined;
-});
+afterEach(() => drawFrom());
 
 /**
  * How likely each digit is at a position of a uniform number below 2^bits, written in Base62: the first digits of a
@@ -84,7 +76,6 @@ describe('the tokens of 20,000 logins', () => {
   let families: string[];
   let refresh: string[];
   beforeAll(() => {
-    mocked.randomBytes = undefined;
     const parts = Array.from({ length: LOGINS }, () => drawn(pairs.fresh(true)));
     [access, families, refresh] = [0, 1, 2].map((index) => parts.map((part) => part[index]!)) as [
       string[],
@@ -150,23 +141,23 @@ describe('what a token tells', () => {
   });
 
   it('R6: nothing but random bytes goes into a token: neither the time nor the process’s past', () => {
-    mocked.randomBytes = (size) => Buffer.alloc(size, 0xa5);
+    drawFrom((size) => Buffer.alloc(size, 0xa5));
     vi.useFakeTimers({ toFake: ['Date'], now: 0 });
     const atTheEpoch = pairs.fresh(true);
     vi.setSystemTime(Date.UTC(2040, 5, 1));
     expect(pairs.fresh(true)).toEqual(atTheEpoch);
     expect(new TokenPairFactory(resolveOptions({})).fresh(true)).toEqual(atTheEpoch);
 
-    mocked.randomBytes = undefined;
+    drawFrom();
     expect(pairs.fresh(true)).not.toEqual(atTheEpoch);
   });
 
   it('R1: 32 bytes are asked for per secret and 16 for a family, none of them twice used', () => {
     const sizes: number[] = [];
-    mocked.randomBytes = (size) => {
+    drawFrom((size) => {
       sizes.push(size);
       return Buffer.alloc(size, sizes.length);
-    };
+    });
     const { access, refresh } = pairs.fresh(true);
     expect(sizes.toSorted((one, other) => one - other)).toEqual([16, 32, 32]);
     expect(access.slice(HEAD, -CHECKSUM)).not.toBe(refresh!.slice(HEAD + FAMILY, -CHECKSUM));
@@ -185,9 +176,9 @@ describe('what a token tells', () => {
 
 describe('a random source that fails', () => {
   it('R1: makes no token at all, without a fallback', () => {
-    mocked.randomBytes = () => {
+    drawFrom(() => {
       throw new Error('no entropy');
-    };
+    });
     expect(() => randomSecret()).toThrow('no entropy');
     expect(() => randomFamily()).toThrow('no entropy');
     expect(() => pairs.fresh(true)).toThrow('no entropy');
