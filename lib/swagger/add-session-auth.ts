@@ -7,8 +7,7 @@ import { providerFor, registrationsIn, UNNAMED } from '../registrations.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { SessionRoutes } from '../session-routes/session-routes.js';
 import { describeRoutes } from './described-routes.js';
-import { type GlobalGuards, requirementsOfGuard } from './route-access.js';
-import { bothOf, requirementsOf, schemeName } from './security-schemes.js';
+import { bothOf, type GlobalGuards, requirementsOf, requirementsOfGuard, schemeName } from './route-access.js';
 import { documentSessionRoutes } from './session-routes.documentation.js';
 
 type App = Pick<INestApplicationContext, 'get'>;

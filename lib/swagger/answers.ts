@@ -84,7 +84,7 @@ export function challenged(description: string, ...models: Type[]): Answer {
   return { options: { ...options, headers: { 'WWW-Authenticate': header } }, models };
 }
 
-/** What adds an answer to a controller or a handler. */
+/** The decorators that add an answer to a controller or a handler. */
 export function decoratorsOf({ options, models }: Answer): (ClassDecorator & MethodDecorator)[] {
   // The decorator keeps what it is given, and writes to it.
   return [ApiResponse({ ...options }), ApiExtraModels(...models)] as (ClassDecorator & MethodDecorator)[];
@@ -97,7 +97,7 @@ function refTo(model: Type): { $ref: string } {
 const ANOTHER_SITE = 'A page of another site sent this request with a cookie';
 const WRONG_CONTEXT = 'The context of the session does not allow this';
 
-/** What the library answers instead of the route. */
+/** The library's answers instead of a route's. */
 export const REFUSALS = {
   unauthorized: challenged('Missing or invalid access token.', UnauthorizedAnswer),
   staleLogin: challenged(

@@ -1,17 +1,14 @@
 import { UNNAMED } from '../registrations.js';
 import type { AuthType } from '../sessions/auth-type.js';
-import { requirementsOf } from './security-schemes.js';
+import { DOCUMENTED, requirementsOf } from './route-access.js';
 
-/** What the guard of a documented route asks for. */
+/** The token that a documented route asks for. */
 export interface ApiAuthentifyOptions {
   /** How the token must travel. Default: either way, as `AuthentifyGuard` has it. */
   via?: AuthType;
   /** The registration's name, as `GuardFor` has it. Default: the one without a name. */
   registration?: string;
 }
-
-/** Metadata key of what a route, or a controller, is said to ask for. */
-export const DOCUMENTED = 'authentify:documented';
 
 /**
  * Says what a route, or every route of a controller, asks for where {@link addSessionAuth} cannot see it: behind a guard

@@ -2,17 +2,16 @@ import { RequestMethod, type Type } from '@nestjs/common';
 import { MetadataScanner } from '@nestjs/core';
 import { ApiResponse, DECORATORS } from '@nestjs/swagger';
 import { type Answer, decoratorsOf, REFUSALS } from './answers.js';
-import { accessOf, type GlobalGuards, type RouteAccess, Unmarked } from './route-access.js';
-import type { Requirement } from './security-schemes.js';
+import { accessOf, type GlobalGuards, type Requirement, type RouteAccess, Unmarked } from './route-access.js';
 
-/** Where Nest keeps the path of a route, which method it answers to, and what `@HttpCode` was given. */
+/** Nest's metadata keys of a route: its path, its method, the status of `@HttpCode`. */
 const PATH = 'path';
 const METHOD = 'method';
 const HTTP_CODE = '__httpCode__';
 
 const SAFE = new Set<unknown>([RequestMethod.GET, RequestMethod.HEAD, RequestMethod.OPTIONS]);
 
-/** What of `@nestjs/swagger`'s metadata is written here. */
+/** The metadata of `@nestjs/swagger` that is written here. */
 const WRITTEN = [
   DECORATORS.API_SECURITY,
   DECORATORS.API_EXTENSION,
@@ -20,10 +19,10 @@ const WRITTEN = [
   DECORATORS.API_EXTRA_MODELS,
 ] as const;
 
-/** What controllers and handlers said before anything was written: another app may ask something else of them. */
+/** The metadata of controllers and handlers before anything was written: another app may guard them otherwise. */
 const originals = new WeakMap<object, Map<string, unknown>>();
 
-/** What is the same for all routes of an app. */
+/** The settings that all routes of an app share. */
 export interface Surroundings {
   globals: GlobalGuards;
   /** The cookie schemes of registrations with a cross-site check. */
@@ -37,7 +36,7 @@ interface Route {
   answers: Answer[];
 }
 
-/** Says of every route of these controllers what it asks for, where the app does not say so itself. */
+/** Describes the access of every route of these controllers, where the app does not describe it itself. */
 export function describeRoutes(controllers: readonly Type[], surroundings: Surroundings): void {
   const handlers = controllers.flatMap((controller) => handlersOf(controller).map(({ handler }) => handler));
   for (const target of [...controllers, ...handlers]) restore(target);
@@ -87,7 +86,7 @@ function override(handler: object, security: Requirement[]): void {
   Reflect.defineMetadata(DECORATORS.API_EXTENSION, { security, ...said }, handler);
 }
 
-/** What the library answers instead of a route. */
+/** The library's answers instead of a route's. */
 function refusalsOf(access: RouteAccess, handler: object, { checkedSchemes }: Surroundings): Answer[] {
   const { security = [], needsPermission, needsFreshLogin } = access;
   const isUnsafe = !SAFE.has(Reflect.getMetadata(METHOD, handler));
@@ -120,13 +119,13 @@ function answersOf(target: object): object {
   return (Reflect.getMetadata(DECORATORS.API_RESPONSE, target) ?? {}) as object;
 }
 
-/** What Nest answers with where nothing fails. */
+/** The status of a route's success. */
 function successOf(handler: object): number {
   const stated = Reflect.getMetadata(HTTP_CODE, handler) as number | undefined;
   return stated ?? (Reflect.getMetadata(METHOD, handler) === RequestMethod.POST ? 201 : 200);
 }
 
-/** What the compiler plugin of @nestjs/swagger knows of a handler's answer, which it adds only where nothing is said. */
+/** The type of a success, as the compiler plugin of @nestjs/swagger found it; it adds that only where nothing is described. */
 function foundByPlugin(controller: object, name: string): { type?: Type } {
   const { _OPENAPI_METADATA_FACTORY: found } = controller as Compiled;
   return found?.()[name] ?? {};

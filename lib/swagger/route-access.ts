@@ -4,12 +4,44 @@ import { NamedGuard } from '../authentication/guards/guard-for.js';
 import { HeaderAuthGuard } from '../authentication/guards/header-auth.guard.js';
 import { FRESHNESS } from '../authentication/guards/required-freshness.js';
 import { authenticates, routeOf } from '../authentication/guards/route.js';
+import { COOKIE_STRATEGY, HEADER_STRATEGY } from '../constants.js';
 import { UNNAMED } from '../registrations.js';
 import { AuthType } from '../sessions/auth-type.js';
-import { DOCUMENTED } from './api-authentify.decorator.js';
-import { bothOf, type Requirement, requirementsOf } from './security-schemes.js';
 
-/** What the app's global guards ask of a route. */
+/** The security schemes that a request must satisfy, all of them together, by name (OAS 3.0.4 §4.8.30). */
+export type Requirement = Record<string, string[]>;
+
+/** The name of a security scheme (OAS 3.0.4 §4.8.27): Passport's of the strategy, and that of the registration. */
+export function schemeName(via: AuthType, registration: string): string {
+  const strategy = via === 'header' ? HEADER_STRATEGY : COOKIE_STRATEGY;
+  return registration === UNNAMED ? strategy : `${strategy}-${registration}`;
+}
+
+/** One requirement for each transport; any of them is enough. */
+export function requirementsOf(registration: string, via?: AuthType): Requirement[] {
+  const ways = via === undefined ? [AuthType.HEADER, AuthType.COOKIE] : [via];
+  return ways.map((way) => ({ [schemeName(way, registration)]: [] }));
+}
+
+/** The requirements that satisfy two guards; `undefined` = the guard has none. */
+export function bothOf(one?: Requirement[], other?: Requirement[]): Requirement[] | undefined {
+  if (!one || !other) return one ?? other;
+  const pairs = one.flatMap((first) => other.map((second) => ({ ...first, ...second })));
+  // An alternative that asks for all that another one asks for, and more, adds nothing.
+  return pairs.filter(
+    (pair, at) =>
+      !pairs.some((rival, position) => {
+        const names = Object.keys(rival);
+        const isLess = names.length < Object.keys(pair).length || position < at;
+        return position !== at && isLess && names.every((name) => name in pair);
+      }),
+  );
+}
+
+/** Metadata key of what `@ApiAuthentify` says of a route or a controller. */
+export const DOCUMENTED = 'authentify:documented';
+
+/** The requirements of the app's global guards. */
 export interface GlobalGuards {
   /** Of every route. */
   always?: Requirement[] | undefined;
@@ -17,27 +49,28 @@ export interface GlobalGuards {
   otherwise?: Requirement[] | undefined;
 }
 
-/** What a route asks for. */
+/** The access that a route asks for. */
 export interface RouteAccess {
   /** Any of these is enough, none is needed where the list is empty; `undefined` where no guard of the library stands. */
   security: Requirement[] | undefined;
-  /** Whether it asks something of the session: a recent login; anything else. */
   needsFreshLogin: boolean;
+  /** Whether it asks anything of the session but a recent login. */
   needsPermission: boolean;
 }
 
-/** Says nothing, as a handler or as a controller. */
+/** A handler or controller without any decorator. */
 export class Unmarked {}
 
-/** What a route asks for, by its marks and its guards, and those of its controller. */
+/** Reads a route's decorators and guards, and those of its controller. */
 export function accessOf(handler: object, controller: Type, globals: GlobalGuards): RouteAccess {
   const { access, requirements, guards } = routeOf({
     getHandler: () => handler as () => void,
     getClass: <T>() => controller as Type<T>,
   });
-  const stated = (target: object) => Reflect.getMetadata(DOCUMENTED, target) as Requirement[] | undefined;
-  const named = guards.map((guard) => requirementsOfGuard(guard)).reduce(bothOf, undefined);
-  const guarded = stated(handler) ?? bothOf(globals.always, bothOf(stated(controller), named) ?? globals.otherwise);
+  const documented = (target: object) => Reflect.getMetadata(DOCUMENTED, target) as Requirement[] | undefined;
+  const byGuards = guards.map((guard) => requirementsOfGuard(guard)).reduce(bothOf, undefined);
+  const guarded =
+    documented(handler) ?? bothOf(globals.always, bothOf(documented(controller), byGuards) ?? globals.otherwise);
   // An empty requirement makes the others optional (OAS 3.0.4 §4.8.30).
   const asked = guarded && access === 'optional' ? [{}, ...guarded] : guarded;
   return {
@@ -47,12 +80,12 @@ export function accessOf(handler: object, controller: Type, globals: GlobalGuard
   };
 }
 
-/** What one of the library's guards asks for; `undefined` for a guard of the app's own. */
+/** The requirements of one of the library's guards; `undefined` for a guard of the app's own. */
 export function requirementsOfGuard(guard: Type, registration = UNNAMED): Requirement[] | undefined {
   if (!authenticates(guard)) return undefined;
   if (guard.prototype instanceof NamedGuard) {
-    const named = guard as unknown as typeof NamedGuard;
-    return requirementsOfGuard(named.of, named.registration);
+    const { of, registration: name } = guard as unknown as typeof NamedGuard;
+    return requirementsOfGuard(of, name);
   }
   if (isA(guard, HeaderAuthGuard)) return requirementsOf(registration, AuthType.HEADER);
   return requirementsOf(registration, isA(guard, CookieAuthGuard) ? AuthType.COOKIE : undefined);

@@ -1,12 +1,71 @@
 import type { Type } from '@nestjs/common';
-import { ApiBody, ApiOperation, ApiParam, ApiQuery, ApiSecurity } from '@nestjs/swagger';
+import { ApiBody, ApiOperation, ApiParam, ApiProperty, ApiQuery, ApiSchema, ApiSecurity } from '@nestjs/swagger';
 import { UNNAMED } from '../registrations.js';
 import { sessionTag } from '../session-routes/session-controller.js';
 import { SessionRoutes } from '../session-routes/session-routes.js';
 import { RefreshBody, SessionView } from '../session-routes/session-views.js';
 import { type Answer, answer, challenged, decoratorsOf, ErrorAnswer, REFUSALS, UnauthorizedAnswer } from './answers.js';
-import { requirementsOf } from './security-schemes.js';
-import { DeadlinesAnswer, TokensAnswer } from './session-routes.models.js';
+import { requirementsOf } from './route-access.js';
+
+const INSTANT = { type: String, format: 'date-time' };
+const MAYBE_INSTANT = { ...INSTANT, nullable: true };
+const EXPIRES_AT = ApiProperty({ ...MAYBE_INSTANT, description: 'When the access token expires; null = never.' });
+const REFRESH_UNTIL = ApiProperty({
+  ...MAYBE_INSTANT,
+  description: 'When the refresh token expires; null if there is none.',
+});
+
+/** Written to the schema as it is, though the decorator's type knows less. */
+const CLOSED = { name: 'AuthentifyDeadlines', additionalProperties: false };
+
+/** The answer to a cookie session's refresh; with no other property, or nobody could tell it from the other (R58). */
+@ApiSchema(CLOSED)
+class DeadlinesAnswer {
+  @EXPIRES_AT
+  expiresAt!: string | null;
+
+  @REFRESH_UNTIL
+  refreshUntil!: string | null;
+}
+
+/** The answer to a header session's refresh. */
+@ApiSchema({ name: 'AuthentifyTokens' })
+class TokensAnswer {
+  @ApiProperty({ type: String, description: 'The new access token.' })
+  accessToken!: string;
+
+  @ApiProperty({ type: String, nullable: true, description: 'The new refresh token; null if there is none.' })
+  refreshToken!: string | null;
+
+  @EXPIRES_AT
+  expiresAt!: string | null;
+
+  @REFRESH_UNTIL
+  refreshUntil!: string | null;
+}
+
+// Decorators used as functions: the routes themselves must not know a package that the app may not have.
+describe('AuthentifyRefreshRequest', RefreshBody, {
+  refreshToken: ApiProperty({
+    type: String,
+    required: false,
+    nullable: true,
+    description: 'The refresh token of a header session. Leave it out where the token comes in its cookie.',
+  }),
+});
+describe('AuthentifySession', SessionView, {
+  id: ApiProperty({ type: String, format: 'uuid', description: 'Stays the same for the whole life of the session.' }),
+  context: ApiProperty({
+    type: 'object',
+    additionalProperties: true,
+    description: 'What the app remembers about the session, such as the device.',
+  }),
+  createdAt: ApiProperty({ ...INSTANT, description: 'When the user logged in.' }),
+  lastRefreshedAt: ApiProperty({ ...INSTANT, description: 'When the session was last refreshed or extended.' }),
+  expiresAt: EXPIRES_AT,
+  refreshUntil: REFRESH_UNTIL,
+  current: ApiProperty({ type: Boolean, description: 'Whether this is the session that sent the request.' }),
+});
 
 const BODY = ApiBody({ type: RefreshBody, required: false });
 const BAD_BODY = answer(400, 'The body is malformed, or `refreshToken` is not a string.', ErrorAnswer);
@@ -14,7 +73,7 @@ const NOT_JSON = answer(415, 'The body is not JSON.', ErrorAnswer);
 const NOT_PARSED = answer(500, 'The app does not parse JSON bodies.', ErrorAnswer);
 const { unauthorized, crossSite, unavailable } = REFUSALS;
 
-/** What a document says of one of the session routes. */
+/** The description of one of the session routes. */
 interface Operation {
   summary: string;
   description: string;
@@ -150,4 +209,15 @@ export function documentSessionRoutes(controller: Type, registration: string): v
 function withCookies({ options, models }: Answer, description: string): Answer {
   const headers = { 'Set-Cookie': { description, schema: { type: 'string' } } };
   return { options: { ...options, headers }, models };
+}
+
+function describe<T>(
+  name: string,
+  model: Type<T>,
+  properties: { [key in keyof T & string]-?: PropertyDecorator },
+): void {
+  ApiSchema({ name })(model);
+  for (const [property, decorate] of Object.entries<PropertyDecorator>(properties)) {
+    decorate(model.prototype as object, property);
+  }
 }
