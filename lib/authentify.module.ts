@@ -28,19 +28,17 @@ import { SessionCredentials } from './session-routes/presented-session.js';
 import type { SessionRoutes } from './session-routes/session-routes.js';
 import type { AbstractAuthToken, AnyAuthToken } from './sessions/entities/abstract-auth-token.js';
 import { describeToClassTransformer } from './sessions/class-transformer.js';
-import { PresentedTokens } from './sessions/presented-tokens.js';
 import { pruneJobProvider } from './sessions/prune-schedule.js';
 import { SchemaCheck } from './store/schema-check.js';
-import { SessionFinder } from './sessions/session-finder.js';
-import { TokenChecks } from './sessions/token-checks.js';
-import { TokenIssuer } from './sessions/login.js';
+import { Login } from './sessions/login.js';
+import { Pruning } from './sessions/pruning.js';
+import { Refresh } from './sessions/refresh.js';
+import { SessionChecks } from './sessions/session-checks.js';
+import { SessionStore } from './sessions/session-store.js';
+import { TokenSecrets } from './sessions/token-secrets.js';
+import { SessionTable } from './store/session-table.js';
+import { SessionWrites } from './store/session-writes.js';
 import { SessionLookup } from './store/lookup/session-lookup.js';
-import { TokenPairFactory } from './sessions/token-secrets.js';
-import { TokenPruner } from './sessions/pruning.js';
-import { TokenRefresher } from './sessions/refresh.js';
-import { TokenTable } from './store/session-table.js';
-import { TokenVerifier } from './sessions/verification.js';
-import { TokenWorkers } from './sessions/token-workers.js';
 import { UserActivity } from './sessions/user-activity.js';
 
 /** Where the options of `forRootAsync` may come from. */
@@ -62,30 +60,26 @@ function notRegistered(): never {
     // Taken only where the class itself was imported: forRoot and forRootAsync bring their own.
     { provide: AUTHENTIFY_OPTIONS, useFactory: notRegistered },
     ...PUBLIC_PROVIDERS,
+    { provide: SessionStore, useClass: SessionWrites },
+    Login,
     OwnApplication,
-    PresentedTokens,
+    Pruning,
     pruneJobProvider,
+    Refresh,
     ResponseHeaders,
     SchemaCheck,
+    SessionChecks,
     SessionCredentials,
-    SessionFinder,
-    TokenChecks,
-    TokenIssuer,
+    SessionTable,
     SessionLookup,
-    TokenPairFactory,
-    TokenPruner,
-    TokenRefresher,
-    TokenTable,
-    TokenVerifier,
-    TokenWorkers,
+    TokenSecrets,
     UserActivity,
   ],
 })
 export class AuthentifyModule extends ConfigurableAuthentifyModule implements NestModule, OnModuleInit {
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
-    private readonly table: TokenTable,
-    private readonly lookup: SessionLookup,
+    private readonly store: SessionStore,
     @Inject(SESSION_CONTROLLERS) private readonly sessionControllers: Type<SessionRoutes>[],
     private readonly activity: UserActivity,
   ) {
@@ -144,10 +138,8 @@ export class AuthentifyModule extends ConfigurableAuthentifyModule implements Ne
 
   /** Checks at boot what only the data source can tell. */
   async onModuleInit(): Promise<void> {
-    this.table.check();
-    await this.table.checkEngine();
+    await this.store.prepare();
     this.activity.check();
-    this.lookup.prepare();
     await describeToClassTransformer();
     const { tokenTtl, sessionMaxTtl } = this.options;
     if (tokenTtl === null && sessionMaxTtl === null) {

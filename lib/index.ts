@@ -80,4 +80,4 @@ export type { IssueTokenOptions } from './sessions/login.js';
 export type { RefreshTokenOptions } from './sessions/refresh.js';
 export { TokenRepository } from './store/token.repository.js';
 export { type RevokeAllOptions, TokenService, type UserOrKey } from './sessions/token.service.js';
-export type { TransactionOptions } from './store/transaction.js';
+export type { TransactionOptions } from './options/call-options.js';

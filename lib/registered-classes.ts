@@ -16,10 +16,11 @@ import { TokenCookies } from './authentication/token-cookies.js';
 import { AUTHENTIFY_OPTIONS } from './constants.js';
 import { AuthentifyEvents } from './events/authentify-events.js';
 import { TokenDirectory } from './store/directory.js';
-import { TokenAdministration } from './sessions/administration.js';
-import { UserDirectory } from './store/users.js';
+import { Administration } from './sessions/administration.js';
+import { UserDirectory } from './store/user-directory.js';
 import { SessionWatcher } from './sessions/watcher.js';
-import { TokenSlider } from './sessions/sliding.js';
+import { Sliding } from './sessions/sliding.js';
+import { Verification } from './sessions/verification.js';
 import { TokenRepository } from './store/token.repository.js';
 import { TokenService } from './sessions/token.service.js';
 
@@ -54,9 +55,10 @@ const FOR_THE_LIBRARY: Record<string, Type<unknown>> = {
   CrossSiteCheck,
   RequestAuthenticator,
   TokenDirectory,
-  TokenAdministration,
-  TokenSlider,
+  Administration,
+  Sliding,
   UserDirectory,
+  Verification,
 };
 
 /** The classes of a registration that other modules may inject. */

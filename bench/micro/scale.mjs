@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { TokenSlider } from '../../dist/sessions/sliding.js';
+import { Sliding } from '../../dist/sessions/sliding.js';
 import { openTokens } from '../support/app.mjs';
 import { fillLarge } from '../support/bulk.mjs';
 import { dataSourceOptions, withSchema } from '../support/postgres.mjs';
@@ -75,7 +75,7 @@ async function withApp(schema, work) {
   const lifetimes = { autoRefreshInterval: 0, autoRefreshMaxTtl: '90d' };
   const app = await openTokens(dataSourceOptions(schema), lifetimes);
   try {
-    return await work({ tokens: app.tokens, slider: app.get(TokenSlider) });
+    return await work({ tokens: app.tokens, slider: app.get(Sliding) });
   } finally {
     await app.close();
   }

@@ -4,8 +4,8 @@ import { providerFor, UNNAMED } from '../registrations.js';
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { TokenDirectory } from '../store/directory.js';
-import { TokenAdministration } from '../sessions/administration.js';
-import { UserDirectory } from '../store/users.js';
+import { Administration } from '../sessions/administration.js';
+import { UserDirectory } from '../store/user-directory.js';
 import type { AnyAuthToken } from '../sessions/entities/abstract-auth-token.js';
 
 /**
@@ -17,14 +17,14 @@ export class AdminRegistration {
     readonly options: ResolvedOptions,
     readonly events: AuthentifyEvents,
     readonly sessions: TokenDirectory<AnyAuthToken>,
-    readonly administration: TokenAdministration<AnyAuthToken>,
+    readonly administration: Administration<AnyAuthToken>,
     readonly users: UserDirectory,
   ) {}
 }
 
 /** @param name of the registration; without one the unnamed is meant. */
 export function adminRegistrationOf(name = UNNAMED): Provider<AdminRegistration> {
-  const parts = [AUTHENTIFY_OPTIONS, AuthentifyEvents, TokenDirectory, TokenAdministration, UserDirectory];
+  const parts = [AUTHENTIFY_OPTIONS, AuthentifyEvents, TokenDirectory, Administration, UserDirectory];
   return {
     provide: AdminRegistration,
     useFactory: (...given: ConstructorParameters<typeof AdminRegistration>) => new AdminRegistration(...given),

@@ -1,7 +1,7 @@
 import { BadRequestException } from '@nestjs/common';
 import * as is from '../options/option-checks.js';
 import type { AuthType } from '../sessions/auth-type.js';
-import type { DeadlineEdit } from '../sessions/edited-deadlines.js';
+import type { DeadlineEdit } from '../sessions/administration.js';
 import type { UserId } from '../sessions/entities/abstract-auth-token.js';
 import type { JsonObject } from '../sessions/json.js';
 import { SESSION_STATES, type SessionState } from '../sessions/state.js';

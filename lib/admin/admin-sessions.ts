@@ -1,7 +1,7 @@
 import { BadRequestException, ConflictException, Inject, Injectable, NotFoundException } from '@nestjs/common';
 import { AuthentifyUserNotFoundError } from '../errors/authentify-user-not-found.error.js';
 import type { Attribution } from '../events/authentify-event.js';
-import type { DeadlineEdit } from '../sessions/edited-deadlines.js';
+import type { DeadlineEdit } from '../sessions/administration.js';
 import type { AnyAuthToken, UserId } from '../sessions/entities/abstract-auth-token.js';
 import type { IssuedTokensJson } from '../sessions/issued-tokens.js';
 import { AdminRegistration } from './admin-registration.js';

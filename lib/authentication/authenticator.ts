@@ -3,8 +3,8 @@ import { EMPTY, finalize, from, switchMap, takeUntil } from 'rxjs';
 import type { AuthHandlerResult } from '../options/auth-handler.js';
 import type { AnyAuthToken } from '../sessions/entities/abstract-auth-token.js';
 import { SessionWatcher } from '../sessions/watcher.js';
-import { TokenVerifier } from '../sessions/verification.js';
-import { unseen } from '../sessions/hidden-field.js';
+import { Verification } from '../sessions/verification.js';
+import { hiddenField } from '../sessions/hidden.js';
 import { AuthHooks } from './hooks.js';
 import type { Credential } from './credentials/credential.js';
 import { CrossSiteCheck } from './cross-site-check.js';
@@ -31,11 +31,11 @@ export interface Authentication {
 @Injectable()
 export class RequestAuthenticator {
   // Unseen on the request, and private here too, so that nothing can log a raw token by accident (R63).
-  readonly #authentications = unseen<Authentication[]>();
+  readonly #authentications = hiddenField<Authentication[]>();
 
   constructor(
     private readonly crossSite: CrossSiteCheck,
-    private readonly verifier: TokenVerifier,
+    private readonly verifier: Verification,
     private readonly hooks: AuthHooks,
     private readonly application: OwnApplication,
     private readonly sessions: SessionWatcher,

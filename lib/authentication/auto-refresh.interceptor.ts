@@ -5,7 +5,7 @@ import { AuthentifyConfigurationError } from '../errors/authentify-configuration
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { Deadlines } from '../sessions/lifetimes.js';
 import type { AnyAuthToken } from '../sessions/entities/abstract-auth-token.js';
-import { TokenSlider } from '../sessions/sliding.js';
+import { Sliding } from '../sessions/sliding.js';
 import { AuthHooks } from './hooks.js';
 import { Challenge } from './challenge.js';
 import { unauthorized } from './denials.js';
@@ -27,7 +27,7 @@ export class AutoRefreshInterceptor implements NestInterceptor {
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) options: ResolvedOptions,
     private readonly authenticator: RequestAuthenticator,
-    private readonly slider: TokenSlider<AnyAuthToken>,
+    private readonly slider: Sliding<AnyAuthToken>,
     private readonly hooks: AuthHooks,
     private readonly cookies: TokenCookies,
     private readonly challenge: Challenge,

@@ -2,14 +2,14 @@ import { type ExecutionContext, HttpException, Inject, Injectable } from '@nestj
 import { AUTHENTIFY_OPTIONS } from '../constants.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AuthType } from '../sessions/auth-type.js';
-import { unseen } from '../sessions/hidden-field.js';
+import { hiddenField } from '../sessions/hidden.js';
 import { challengeIn } from './denials.js';
 import { requestOf, responseOf } from './request-context.js';
 import type { TransportRequest } from './transport-request.js';
 import { ResponseHeaders } from './response-headers.js';
 
 /** Which registration's guard looks at a request, and the transport it asks for. */
-const expected = unseen<{ challenge: Challenge; authType: AuthType }>();
+const expected = hiddenField<{ challenge: Challenge; authType: AuthType }>();
 
 /** Tells a client that was turned away how to authenticate (RFC 9110 §11.6.1, R61). */
 @Injectable()

@@ -8,7 +8,7 @@ import { AuthentifyConfigurationError } from '../errors/authentify-configuration
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { AbstractAuthToken } from '../sessions/entities/abstract-auth-token.js';
 import { assertSchema, leaveUnchecked } from '../store/schema-check.js';
-import { TokenTable } from '../store/session-table.js';
+import { SessionTable } from '../store/session-table.js';
 import { TokenService } from '../sessions/token.service.js';
 import { loadDataSource, loadOptions } from './app-files.js';
 import { ConnectionError, UsageError } from './failure.js';
@@ -27,7 +27,7 @@ export interface SessionStore {
   dataSource: DataSource;
   options: ResolvedOptions;
   tokens: TokenService;
-  table: TokenTable;
+  table: SessionTable;
   rows: Repository<AbstractAuthToken>;
 }
 
@@ -53,7 +53,7 @@ export async function withSessionStore<T>(
       dataSource,
       options: app.get<ResolvedOptions>(AUTHENTIFY_OPTIONS),
       tokens: app.get<TokenService>(TokenService),
-      table: app.get<TokenTable>(TokenTable),
+      table: app.get<SessionTable>(SessionTable),
       rows: dataSource.getRepository(tokenEntity),
     });
   } finally {

@@ -66,7 +66,7 @@ export class AuthentifyEvents extends ResilientObservable<AuthentifyEvent> {
   private readonly subject: Subject<AuthentifyEvent>;
   #count = 0;
   /** @internal Endings told in an app's transaction that is over since, for those who look at the rows themselves. */
-  readonly settled = new Subject<Unstamped<RevokedEvent>>();
+  readonly settled: Subject<Unstamped<RevokedEvent>> = new Subject();
 
   constructor() {
     const subject = new Subject<AuthentifyEvent>();

@@ -1,5 +1,18 @@
-/** The names of a call's options, none forgotten and none made up. */
+import type { EntityManager } from 'typeorm';
+
+/** The names of a call's options, each of them once. */
 export type OptionNames<TOptions extends object> = Readonly<Record<keyof TOptions, true>>;
+
+/** The option of every call that reads or writes sessions. */
+export interface TransactionOptions {
+  /**
+   * The manager of your own transaction, as `dataSource.transaction` hands it out: the call is part of it, on its
+   * connection (R78). Left out, the call stands by itself, on a connection of the pool.
+   */
+  manager?: EntityManager | null;
+}
+
+export const TRANSACTION_OPTIONS: OptionNames<TransactionOptions> = { manager: true };
 
 /**
  * Refuses options that a call does not have: a misspelt lifetime would be ignored, and the session would live longer

@@ -6,7 +6,7 @@ import { credentialInCookies } from '../authentication/credentials/cookie-header
 import type { TransportRequest } from '../authentication/transport-request.js';
 import { AUTHENTIFY_OPTIONS } from '../constants.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
-import { PresentedTokens } from '../sessions/presented-tokens.js';
+import { TokenSecrets } from '../sessions/token-secrets.js';
 import { statedToken } from './stated-token.js';
 
 /** What a request to log out presents. */
@@ -26,7 +26,7 @@ export class SessionCredentials {
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
     private readonly crossSite: CrossSiteCheck,
-    private readonly presented: PresentedTokens,
+    private readonly secrets: TokenSecrets,
   ) {}
 
   /**
@@ -39,7 +39,7 @@ export class SessionCredentials {
     const { token, unread } = statedToken(request);
     if (unread) throw unread;
     const header = this.headerOf(request);
-    const inHeader = header && this.presented.refresh(header.rawToken) ? header : null;
+    const inHeader = header && this.secrets.readRefresh(header.rawToken) ? header : null;
     if (token !== undefined) {
       if (inHeader && inHeader.rawToken !== token) {
         throw new BadRequestException('The refresh tokens in the header and in the body differ; send one of them');

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { isSafe } from '../authentication/csrf.js';
 import type { TransportRequest } from '../authentication/transport-request.js';
-import { unseen } from '../sessions/hidden-field.js';
+import { hiddenField } from '../sessions/hidden.js';
 
 /** What a request brings: nothing, whatever its type, JSON, or something that session routes do not read. */
 export type BodyKind = 'none' | 'json' | 'other';
@@ -10,7 +10,7 @@ export type BodyKind = 'none' | 'json' | 'other';
 type ArrivingRequest = IncomingMessage & { body?: unknown };
 
 /** The kinds that were found out before an adapter's parser could refuse the request. */
-const known = unseen<BodyKind>();
+const known = hiddenField<BodyKind>();
 
 /** How messages are framed; without these an adapter's parser has nothing to do (RFC 9112 §6.3). */
 const FRAMING = ['content-type', 'content-length', 'transfer-encoding'];

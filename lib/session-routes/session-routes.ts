@@ -9,8 +9,9 @@ import { RequestAuthenticator } from '../authentication/authenticator.js';
 import type { AuthenticatedRequest, TransportRequest } from '../authentication/transport-request.js';
 import { TokenCookies } from '../authentication/token-cookies.js';
 import type { AbstractAuthToken } from '../sessions/entities/abstract-auth-token.js';
-import { SessionFinder } from '../sessions/session-finder.js';
+import { SessionStore } from '../sessions/session-store.js';
 import { TokenService } from '../sessions/token.service.js';
+import { Verification } from '../sessions/verification.js';
 import { NoStoreGuard } from './no-store.guard.js';
 import { requestedPage } from './requested-page.js';
 import { SessionCredentials } from './presented-session.js';
@@ -31,7 +32,8 @@ type SessionRequest = TransportRequest & Pick<AuthenticatedRequest, 'auth'>;
 export abstract class SessionRoutes {
   constructor(
     private readonly tokens: TokenService,
-    private readonly sessions: SessionFinder,
+    private readonly store: SessionStore,
+    private readonly verification: Verification,
     private readonly credentials: SessionCredentials,
     private readonly cookies: TokenCookies,
     private readonly authenticator: RequestAuthenticator,
@@ -95,7 +97,7 @@ export abstract class SessionRoutes {
   @UseGuards(AuthentifyGuard, AnswerGuard)
   async list(request: SessionRequest): Promise<SessionView[]> {
     const { auth } = request;
-    const sessions = await this.sessions.pageOf(auth.userId, requestedPage(request));
+    const sessions = await this.store.liveOf(auth.userId, Date.now(), requestedPage(request));
     return sessions.map((session) => sessionView(session, auth.id));
   }
 
@@ -111,7 +113,7 @@ export abstract class SessionRoutes {
   private async sessionsOf(credentials: readonly Credential[]): Promise<AbstractAuthToken[]> {
     const found = new Map<string, AbstractAuthToken>();
     for (const { rawToken, authType } of credentials) {
-      const session = await this.sessions.byToken(rawToken, authType);
+      const session = await this.verification.sessionOf(rawToken, authType);
       if (session) found.set(session.id, session);
     }
     return [...found.values()];

@@ -1,29 +1,18 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { IsNull, LessThanOrEqual, Not } from 'typeorm';
-import { AUTHENTIFY_OPTIONS } from '../constants.js';
-import type { Attribution, SessionDeadlines } from '../events/authentify-event.js';
-import { AuthentifyEvents } from '../events/authentify-events.js';
-import type { ResolvedOptions } from '../options/resolved-options.js';
+import { Injectable } from '@nestjs/common';
+import type { Attribution } from '../events/authentify-event.js';
 import type { AuthType } from './auth-type.js';
-import type { AbstractAuthToken, AnyAuthToken, RevokedReason, UserId } from './entities/abstract-auth-token.js';
-import { stored } from './entities/instant.transformer.js';
+import { type AbstractAuthToken, type AnyAuthToken, isPast, type UserId } from './entities/abstract-auth-token.js';
 import type { IssuedTokens } from './issued-tokens.js';
-import { pruneAtOf } from './lifetimes.js';
-import { type IssueTokenOptions, TokenIssuer } from './login.js';
-import { TokenRepository } from '../store/token.repository.js';
-import { TokenTable } from '../store/session-table.js';
-import { AttributedEvents } from './attributed-events.js';
-import { type DeadlineEdit, editedDeadlines } from './edited-deadlines.js';
+import type { Deadlines } from './lifetimes.js';
+import { type IssueTokenOptions, Login } from './login.js';
+import { SessionStore } from './session-store.js';
 
-/** What an administrator does to sessions of others. Whatever came of it is told with whose act it was (R76). */
+/** The acts of an administrator on sessions of others. Their events tell whose act it was (R76). */
 @Injectable()
-export class TokenAdministration<TToken extends AnyAuthToken = AbstractAuthToken> {
+export class Administration<TToken extends AnyAuthToken = AbstractAuthToken> {
   constructor(
-    @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
-    private readonly table: TokenTable<TToken>,
-    private readonly tokens: TokenRepository<TToken>,
-    private readonly issuer: TokenIssuer<TToken>,
-    private readonly events: AuthentifyEvents,
+    private readonly store: SessionStore<TToken>,
+    private readonly login: Login<TToken>,
   ) {}
 
   /** Opens a session for a user. @throws as `TokenService.generateHeaderToken` does. */
@@ -32,25 +21,17 @@ export class TokenAdministration<TToken extends AnyAuthToken = AbstractAuthToken
     options: IssueTokenOptions<object>,
     attribution: Attribution,
   ): Promise<IssuedTokens<TToken>> {
-    const { table, tokens } = this;
-    const events = new AttributedEvents(this.events, attribution);
-    return this.issuer.within({ table, tokens, events }).issue(authType, user, options);
+    return this.login.open(authType, user, options, this.store.attributedTo(attribution));
   }
 
   /** Ends one session. Returns 1, or 0 where it had ended already. */
-  async revoke({ id, userId }: TToken, attribution: Attribution): Promise<number> {
-    const count = await this.tokens.end([id], 'revoked', Date.now());
-    this.tellRevoked(count, { reason: 'revoked', userId, sessionId: id, ...attribution });
-    return count;
+  revoke({ id, userId }: TToken, attribution: Attribution): Promise<number> {
+    return this.store.attributedTo(attribution).end([id], { reason: 'revoked', now: Date.now(), userId });
   }
 
-  /** Ends all sessions of a user. @throws TypeError for what is no key of a user. */
+  /** Ends all sessions of a user. @throws TypeError for anything but a user's key. */
   async revokeAllOf(user: UserId, attribution: Attribution): Promise<number> {
-    const userId = this.table.ownerKey(user);
-    const count = await this.tokens.endAllOf(userId, Date.now());
-    if (count === 0) return 0;
-    this.tellRevoked(count, { reason: 'revoked-all', userId: await this.table.spelledKey(user), ...attribution });
-    return count;
+    return this.store.attributedTo(attribution).endAllOf(user, Date.now());
   }
 
   /**
@@ -59,55 +40,85 @@ export class TokenAdministration<TToken extends AnyAuthToken = AbstractAuthToken
    * @returns whether it was, and moves the entity's dates along.
    * @throws RangeError for dates that cannot be.
    */
-  async setDeadlines(token: TToken, edit: DeadlineEdit, attribution: Attribution): Promise<boolean> {
-    const columns = editedDeadlines(token, edit, Date.now());
-    const from = deadlinesOf(token);
-    const asRead = {
-      id: token.id,
-      revokedAt: IsNull(),
-      lastRefreshedAt: token.lastRefreshedAt,
-      expiresAt: from.expiresAt ?? IsNull(),
-      refreshUntil: from.refreshUntil ?? IsNull(),
-      sessionExpiresAt: from.sessionExpiresAt ?? IsNull(),
-    };
-    if ((await this.table.update(asRead, { ...columns, pruneAt: pruneAtOf(columns) })) !== 1) return false;
-    Object.assign(token, columns);
-    this.events.emit({ type: 'edited', ...sessionOf(token), from, to: deadlinesOf(token), ...attribution });
-    return true;
+  async setDeadlines(session: TToken, edit: DeadlineEdit, attribution: Attribution): Promise<boolean> {
+    return this.store.attributedTo(attribution).edit(session, editedDeadlines(session, edit, Date.now()));
   }
 
   /**
-   * Deletes a session's row, ended or not; with `keepExpiredTokens` only what has been kept for long enough, so that
+   * Deletes a session's row, ended or not; with `keepExpiredTokens` only one that has been kept for long enough, so that
    * no record is lost before its time.
    *
    * @returns whether there was such a row.
    */
-  async delete(token: TToken, attribution: Attribution): Promise<boolean> {
-    const keptLongEnough = { revokedAt: Not(IsNull()), pruneAt: LessThanOrEqual(stored(Date.now())) };
-    const deletable = this.options.keepExpiredTokens === false ? {} : keptLongEnough;
-    if ((await this.table.delete({ id: token.id, ...deletable })) !== 1) return false;
-    const session = sessionOf(token);
-    // Where ended rows are not kept, one that was read before its end and is still there has not ended.
-    if (token.revokedAt === null) {
-      const { sessionId, userId } = session;
-      this.tellRevoked(1, { reason: 'revoked', userId, sessionId, ...attribution });
-    }
-    this.events.emit({ type: 'deleted', ...session, ...attribution });
-    return true;
-  }
-
-  private tellRevoked(
-    count: number,
-    told: { reason: RevokedReason; userId: UserId; sessionId?: string } & Attribution,
-  ): void {
-    if (count > 0) this.events.emit({ type: 'revoked', count, ...told });
+  delete(session: TToken, attribution: Attribution): Promise<boolean> {
+    return this.store.attributedTo(attribution).delete(session, Date.now());
   }
 }
 
-function sessionOf({ id: sessionId, userId, authType }: AnyAuthToken) {
-  return { sessionId, userId, authType };
+/** Dates set by hand; what is left out stays as it is. `expiresAt: null` = never. */
+export interface DeadlineEdit {
+  expiresAt?: Date | null;
+  refreshUntil?: Date;
 }
 
-function deadlinesOf({ expiresAt, refreshUntil, sessionExpiresAt }: AnyAuthToken): SessionDeadlines {
-  return Object.freeze({ expiresAt, refreshUntil, sessionExpiresAt });
+/** What an edit writes. */
+export type EditedDeadlines = Deadlines & { sessionExpiresAt: Date | null };
+
+/**
+ * The columns of a session whose dates were set by hand, so that they hold through later slides and rotations:
+ * shortened, the session ends there for good (`sessionExpiresAt`); extended, its own lifetimes count from later on
+ * (`lastRefreshedAt`) instead of growing.
+ *
+ * @throws RangeError for dates that are over, contradict each other, or pass the session's absolute end (R25).
+ */
+export function editedDeadlines(session: AnyAuthToken, edit: DeadlineEdit, now: number): EditedDeadlines {
+  const expiresAt = edit.expiresAt === undefined ? session.expiresAt : edit.expiresAt;
+  const refreshUntil = edit.refreshUntil ?? session.refreshUntil;
+  checkAhead('expiresAt', edit.expiresAt, now);
+  checkAhead('refreshUntil', edit.refreshUntil, now);
+  checkOrder(session, expiresAt, refreshUntil);
+  checkEnd(session, edit);
+  return {
+    expiresAt,
+    refreshUntil,
+    lastRefreshedAt: new Date(session.lastRefreshedAt.getTime() + gained(session.expiresAt, expiresAt)),
+    sessionExpiresAt: endOf(session, expiresAt, refreshUntil),
+  };
+}
+
+function checkAhead(name: string, date: Date | null | undefined, now: number): void {
+  if (isPast(date, now)) throw new RangeError(`${name} must lie ahead; revoke the session to end it now`);
+}
+
+function checkOrder(session: AnyAuthToken, expiresAt: Date | null, refreshUntil: Date | null): void {
+  if (refreshUntil === null) return;
+  if (session.refreshUntil === null)
+    throw new RangeError('refreshUntil cannot be set: the session has no refresh token');
+  if (expiresAt === null || refreshUntil < expiresAt) {
+    throw new RangeError('refreshUntil must not be earlier than expiresAt; set both');
+  }
+}
+
+function checkEnd({ sessionExpiresAt }: AnyAuthToken, { expiresAt, refreshUntil }: DeadlineEdit): void {
+  if (sessionExpiresAt === null) return;
+  const passesEnd = (date: Date | undefined): boolean => date !== undefined && date > sessionExpiresAt;
+  if (expiresAt === null || passesEnd(expiresAt) || passesEnd(refreshUntil)) {
+    throw new RangeError(
+      `expiresAt and refreshUntil must not pass the session's absolute end, ${sessionExpiresAt.toISOString()}`,
+    );
+  }
+}
+
+/** How much later an expiry became. */
+function gained(before: Date | null, after: Date | null): number {
+  return before === null || after === null ? 0 : Math.max(0, after.getTime() - before.getTime());
+}
+
+/** A session cut short ends there; so does one whose refresh token, living no longer than access, has nothing to give. */
+function endOf(session: AnyAuthToken, expiresAt: Date | null, refreshUntil: Date | null): Date | null {
+  const last = refreshUntil ?? expiresAt;
+  if (last === null) return session.sessionExpiresAt;
+  const before = session.refreshUntil ?? session.expiresAt;
+  const isShorter = before === null || last < before;
+  return isShorter || refreshUntil?.getTime() === expiresAt?.getTime() ? last : session.sessionExpiresAt;
 }

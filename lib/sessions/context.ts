@@ -1,5 +1,4 @@
-import { freezeDeep } from './context-view.js';
-import { toAsciiJson } from './entities/context.transformer.js';
+import { hiddenField } from './hidden.js';
 import type { JsonObject, JsonValue } from './json.js';
 
 /** Depth of a context counted with the object itself, and its members per level (R65). */
@@ -71,4 +70,98 @@ function isPlainObject(value: unknown): value is object {
 
 function describe(value: unknown): string {
   return typeof value === 'object' ? 'an instance of a class' : typeof value;
+}
+
+/** Marks entities loaded by a module with `strictContextAccess`; several modules may share a process. */
+const strictOwners = hiddenField<true>();
+
+/** What is read-only throughout, and its strict view once somebody asked for it. */
+const strictViews = hiddenField<object | undefined>();
+
+/** Keys that `await`, `JSON.stringify`, rxjs and Nest's adapters ask of any object. */
+const ALWAYS_READABLE = new Set<PropertyKey>([
+  'then',
+  'toJSON',
+  'constructor',
+  'lift',
+  'subscribe',
+  'pipe',
+  'getReader',
+]);
+
+/** From now on an unknown key of this token's `contextObj` throws. */
+export function markStrict(owner: object): void {
+  strictOwners.set(owner, true);
+}
+
+/** The deeply read-only view of a token's context. */
+export function contextViewOf(owner: object, context: object): object {
+  // What comes from the database or from a login is frozen already; what an app assigned itself is not.
+  const frozen = strictViews.has(context) ? context : freezeDeep(context);
+  return strictOwners.has(owner) ? strictViewOf(frozen) : frozen;
+}
+
+function strictViewOf(frozen: object): object {
+  const view = strictViews.get(frozen) ?? (throwOnUnknown(frozen) as object);
+  strictViews.set(frozen, view);
+  return view;
+}
+
+/** A read-only copy of JSON, at every depth and without prototypes. */
+export function freezeDeep<T>(value: T): T {
+  return copyFrozen(value) as T;
+}
+
+function copyFrozen(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return frozen(value.map(copyFrozen));
+  const result = Object.create(null) as Record<string, unknown>;
+  for (const [key, member] of Object.entries(value)) result[key] = copyFrozen(member);
+  return frozen(result);
+}
+
+function frozen(object: object): object {
+  strictViews.set(object, undefined);
+  return Object.freeze(object);
+}
+
+function throwOnUnknown(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return Object.freeze(value.map(throwOnUnknown));
+  const target = Object.create(null) as Record<PropertyKey, unknown>;
+  for (const [key, member] of Object.entries(value)) target[key] = throwOnUnknown(member);
+  return new Proxy(Object.freeze(target), {
+    get(object, key) {
+      if (typeof key === 'string' && !(key in object) && !ALWAYS_READABLE.has(key)) {
+        throw new TypeError(`The session's context has no key "${key}" (strictContextAccess is on)`);
+      }
+      return object[key];
+    },
+  });
+}
+
+/** Stands for the context of a row that holds no JSON object: written by somebody else, or cut off. */
+export const UNREADABLE: object = freezeDeep({});
+
+/**
+ * JSON in ASCII (RFC 8259 §7): a database stores and returns it unchanged whatever its character set, be it latin1,
+ * utf8mb3 or SQL_ASCII, and it takes as many bytes as it has letters.
+ */
+export function toAsciiJson(value: unknown): string {
+  return JSON.stringify(value).replaceAll(
+    /[\u0080-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** The context in a column: its JSON, or {@link UNREADABLE}. */
+export function readContext(stored: unknown): object {
+  try {
+    // A column of a JSON type of the database's arrives parsed.
+    const value: unknown = typeof stored === 'string' ? JSON.parse(stored) : stored;
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value) && !Buffer.isBuffer(value);
+    return isObject ? freezeDeep(value) : UNREADABLE;
+  } catch {
+    return UNREADABLE;
+  }
 }

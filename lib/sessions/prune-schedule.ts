@@ -3,20 +3,20 @@ import { ModuleRef } from '@nestjs/core';
 import { AUTHENTIFY_OPTIONS, PRUNE_JOB } from '../constants.js';
 import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
-import { TokenPruner } from './pruning.js';
-import { TokenTable } from '../store/session-table.js';
+import { Pruning } from './pruning.js';
+import { SessionStore } from './session-store.js';
 
 type Schedule = typeof import('@nestjs/schedule');
 
 /** Prunes whenever it is due; many instances may do so at once, and each of them runs one at a time. */
 class PruneJob {
-  private readonly logger = new Logger('PruneJob');
+  private readonly logger = new Logger(PruneJob.name);
 
-  constructor(private readonly pruner: TokenPruner) {}
+  constructor(private readonly pruning: Pruning) {}
 
   async run(): Promise<void> {
     try {
-      await this.pruner.prune();
+      await this.pruning.prune();
     } catch (error) {
       // Nothing depends on it, and it comes again.
       this.logger.error('Pruning failed; the next run tries again', error instanceof Error ? error.stack : undefined);
@@ -30,15 +30,15 @@ class PruneJob {
  */
 export const pruneJobProvider: FactoryProvider<PruneJob | null> = {
   provide: PRUNE_JOB,
-  inject: [AUTHENTIFY_OPTIONS, TokenPruner, TokenTable, ModuleRef],
+  inject: [AUTHENTIFY_OPTIONS, Pruning, SessionStore, ModuleRef],
   useFactory: async (
     { pruneSchedule }: ResolvedOptions,
-    pruner: TokenPruner,
-    table: TokenTable,
+    pruning: Pruning,
+    store: SessionStore,
     moduleRef: ModuleRef,
   ) => {
     if (pruneSchedule === null) return null;
-    table.check();
+    store.check();
     const { Cron, SchedulerRegistry } = await loadSchedule();
     checkScheduleModule(moduleRef, SchedulerRegistry);
     // A class of this registration's own, because the schedule is noted at its method.
@@ -48,9 +48,9 @@ export const pruneJobProvider: FactoryProvider<PruneJob | null> = {
       }
     }
     const run = Object.getOwnPropertyDescriptor(ScheduledPruneJob.prototype, 'run') ?? {};
-    const name = `authentify-prune ${table.rows.metadata.tableName}`;
+    const name = `authentify-prune ${store.tableName}`;
     Cron(pruneSchedule, { name, waitForCompletion: true })(ScheduledPruneJob.prototype, 'run', run);
-    return new ScheduledPruneJob(pruner);
+    return new ScheduledPruneJob(pruning);
   },
 };
 

@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { AuthType } from './auth-type.js';
-import { checkNames, type OptionNames } from '../options/call-options.js';
-import type { AbstractAuthToken, AnyAuthToken, RevokedReason, UserId } from './entities/abstract-auth-token.js';
+import { checkNames, type OptionNames, TRANSACTION_OPTIONS, type TransactionOptions } from '../options/call-options.js';
+import type { AbstractAuthToken, AnyAuthToken, UserId } from './entities/abstract-auth-token.js';
 import type { IssuedTokens } from './issued-tokens.js';
-import type { IssueTokenOptions } from './login.js';
-import type { RefreshTokenOptions } from './refresh.js';
-import { TokenTable } from '../store/session-table.js';
-import { TokenWorkers } from './token-workers.js';
-import { TRANSACTION_OPTIONS, type TransactionOptions } from '../store/transaction.js';
+import { type IssueTokenOptions, Login } from './login.js';
+import { Pruning } from './pruning.js';
+import { Refresh, type RefreshTokenOptions } from './refresh.js';
+import { SessionStore } from './session-store.js';
+import { Verification } from './verification.js';
 import { canonicalUuid } from './uuid.js';
 
 /** A user as the app holds it: the entity, or its primary key. */
@@ -38,8 +38,11 @@ const REVOKE_ALL_OPTIONS: OptionNames<RevokeAllOptions> = { except: true, ...TRA
 @Injectable()
 export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
   constructor(
-    private readonly workers: TokenWorkers<TToken>,
-    private readonly table: TokenTable<TToken>,
+    private readonly store: SessionStore<TToken>,
+    private readonly login: Login<TToken>,
+    private readonly verification: Verification<TToken>,
+    private readonly refreshing: Refresh<TToken>,
+    private readonly pruning: Pruning,
   ) {}
 
   /**
@@ -51,7 +54,7 @@ export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
     user: UserOrKey<TToken>,
     options?: IssueTokenOptions<ContextOf<TToken>>,
   ): Promise<IssuedTokens<TToken>> {
-    return this.workers.within(options).issuer.issue(AuthType.HEADER, user, options);
+    return this.login.open(AuthType.HEADER, user, options);
   }
 
   /**
@@ -63,7 +66,7 @@ export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
     user: UserOrKey<TToken>,
     options?: IssueTokenOptions<ContextOf<TToken>>,
   ): Promise<IssuedTokens<TToken>> {
-    return this.workers.within(options).issuer.issue(AuthType.COOKIE, user, options);
+    return this.login.open(AuthType.COOKIE, user, options);
   }
 
   /**
@@ -75,7 +78,7 @@ export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
     if (typeof authType === 'object' && authType !== null) {
       throw new TypeError('authType must be a transport; options come third: verifyToken(raw, undefined, { manager })');
     }
-    return this.within(options).verifier.verify(rawToken, authType);
+    return this.verification.verify(rawToken, authType, this.within(options));
   }
 
   /**
@@ -86,7 +89,7 @@ export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
    * @returns `null` for an unusable token: unknown, expired, revoked, of an inactive user, reused.
    */
   async refreshToken(rawRefreshToken: string, options?: RefreshTokenOptions): Promise<IssuedTokens<TToken> | null> {
-    return this.workers.within(options).refresher.refresh(rawRefreshToken, options);
+    return this.refreshing.exchange(rawRefreshToken, options);
   }
 
   /** Ends one session, whichever of its tokens is meant. Returns 1, or 0 where it had ended already. */
@@ -94,11 +97,8 @@ export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
     token: Pick<TToken, 'id'> & Partial<Pick<TToken, 'userId'>>,
     options?: TransactionOptions,
   ): Promise<number> {
-    const workers = this.within(options);
-    const sessionId = idOf(token);
-    const count = await workers.tokens.end([sessionId], 'revoked', Date.now());
-    tellRevoked(workers, count, 'revoked', token.userId, sessionId);
-    return count;
+    const store = this.within(options);
+    return store.end([idOf(token)], { reason: 'revoked', now: Date.now(), userId: token.userId });
   }
 
   /**
@@ -107,68 +107,40 @@ export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
    */
   async revokeAllUserTokens(user: UserOrKey<TToken>, options: RevokeAllOptions = {}): Promise<number> {
     checkNames(options, REVOKE_ALL_OPTIONS);
-    const workers = this.workers.within(options);
-    const userId = this.table.ownerKey(user);
     const exceptId = options.except === undefined ? undefined : idOf(options.except);
-    const count = await workers.tokens.endAllOf(userId, Date.now(), exceptId);
-    await tellRevokedOf(user, workers, count, 'revoked-all');
-    return count;
+    return this.store.within(options).endAllOf(user, Date.now(), exceptId);
   }
 
   /** Prunes one user's sessions that can never be used again. */
   async revokeAllExpiredUserTokens(user: UserOrKey<TToken>, options?: TransactionOptions): Promise<number> {
-    return this.within(options).pruner.prune(this.table.ownerKey(user));
+    return this.pruning.prune(this.store.userKey(user), this.within(options));
   }
 
   /** Prunes all sessions that can never be used again: the job to schedule. Batched, safe on many instances. */
   async revokeExpiredTokens(options?: TransactionOptions): Promise<number> {
-    return this.within(options).pruner.prune();
+    return this.pruning.prune(undefined, this.within(options));
   }
 
   /** A user's sessions that access or refresh can still use, newest first. */
   async listUserTokens(user: UserOrKey<TToken>, options?: TransactionOptions): Promise<TToken[]> {
-    return this.within(options).tokens.live(this.table.ownerKey(user), Date.now());
+    return this.within(options).liveOf(this.store.userKey(user), Date.now());
   }
 
   /**
    * Ends one of the user's own sessions by its public id, in capitals too; 0 for an unknown, foreign or malformed id (R50).
    */
   async revokeUserToken(user: UserOrKey<TToken>, id: string, options?: TransactionOptions): Promise<number> {
-    const workers = this.within(options);
-    const userId = this.table.ownerKey(user);
+    const store = this.within(options);
+    store.userKey(user);
     const sessionId = canonicalUuid(id);
-    if (sessionId === null) return 0;
-    const count = await workers.tokens.end([sessionId], 'revoked', Date.now(), userId);
-    await tellRevokedOf(user, workers, count, 'revoked', sessionId);
-    return count;
+    return sessionId === null ? 0 : store.endOwn(user, sessionId, Date.now());
   }
 
-  /** Who works for a call that has no other option. */
-  private within(options: TransactionOptions = {}): TokenWorkers<TToken> {
+  /** The store of a call that has no other option. */
+  private within(options: TransactionOptions = {}): SessionStore<TToken> {
     checkNames(options, TRANSACTION_OPTIONS);
-    return this.workers.within(options);
+    return this.store.within(options);
   }
-}
-
-/** Tells of a user as the database spells the key. */
-async function tellRevokedOf(
-  user: unknown,
-  workers: Pick<TokenWorkers, 'events'> & { table: Pick<TokenTable, 'spelledKey'> },
-  count: number,
-  reason: RevokedReason,
-  sessionId?: string,
-): Promise<void> {
-  if (count > 0) tellRevoked(workers, count, reason, await workers.table.spelledKey(user), sessionId);
-}
-
-function tellRevoked(
-  { events }: Pick<TokenWorkers, 'events'>,
-  count: number,
-  reason: RevokedReason,
-  userId?: UserId,
-  sessionId?: string,
-): void {
-  if (count > 0) events.emit({ type: 'revoked', reason, count, userId, sessionId });
 }
 
 function idOf(token: unknown): string {

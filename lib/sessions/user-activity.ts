@@ -1,14 +1,11 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { EntityMetadata } from 'typeorm';
 import { AUTHENTIFY_OPTIONS } from '../constants.js';
-import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
 import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
 import type { Milliseconds } from '../options/duration.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { isActiveByDefault, saysYes } from '../options/says-yes.js';
 import { LATE, within } from '../options/within.js';
-import { isTruthOrNumber, typeOf } from '../store/column-types.js';
-import { TokenTable } from '../store/session-table.js';
+import { SessionStore } from './session-store.js';
 
 /** How long `isUserActive` may take. */
 const PATIENCE: Milliseconds = 5_000;
@@ -24,26 +21,14 @@ export class UserActivity {
 
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
-    private readonly table: TokenTable,
+    private readonly store: SessionStore,
   ) {
     this.isDefault = options.isUserActive === isActiveByDefault;
   }
 
   /** @throws AuthentifyConfigurationError at boot where the default cannot judge: it would let everybody in (R73). */
   check(): void {
-    if (!this.isDefault) return;
-    const user = this.table.userMetadata;
-    const children = user.childEntityMetadatas.filter((child) => child.tablePath === user.tablePath);
-    for (const metadata of [user, ...children]) {
-      const obstacle = obstacleIn(metadata);
-      if (obstacle === undefined) continue;
-      throw new AuthentifyConfigurationError(
-        'isUserActive',
-        `is needed: isActive of ${metadata.name} ${obstacle}, by which the default cannot tell who is active. ` +
-          'Say it yourself, such as isUserActive: (user) => user.lockedAt === null',
-      );
-    }
-    this.deciding = new Set([user, ...children].filter(decides).map(({ target }) => target));
+    if (this.isDefault) this.deciding = this.store.classesWithIsActive();
   }
 
   /**
@@ -72,40 +57,6 @@ export class UserActivity {
     }
     this.isReported = true;
     return new AuthentifyUnavailableError({ cause: new Error(problem) });
-  }
-}
-
-/** Why nothing can be told by `isActive` of this entity; `undefined` where something can, or it has none. */
-function obstacleIn(metadata: EntityMetadata): string | undefined {
-  const isIt = ({ propertyPath }: { propertyPath: string }): boolean => propertyPath === 'isActive';
-  if (metadata.relations.some(isIt)) return 'is a relation';
-  if (metadata.allEmbeddeds.some(isIt)) return 'is embedded';
-  const column = metadata.columns.find(isIt);
-  if (!column) return typeof sampleOf(metadata).isActive === 'function' ? 'is a method' : undefined;
-  if (column.isVirtualProperty) return 'is a virtual column';
-  if (!column.isSelect) return 'is not selected (select: false)';
-  if (column.isArray) return 'is an array';
-  // What a transformer makes of the column is judged as it comes.
-  if (column.transformer || isTruthOrNumber(typeOf(column))) return undefined;
-  return `is a column of the type ${typeOf(column)}`;
-}
-
-function decides(metadata: EntityMetadata): boolean {
-  return metadata.columns.some(({ propertyPath }) => propertyPath === 'isActive') || isAccessor(metadata.target);
-}
-
-/** Not so a property without a column, which an app may fill in or leave out. */
-function isAccessor(target: EntityMetadata['target']): boolean {
-  return typeof target === 'function' && 'isActive' in (target.prototype as object);
-}
-
-function sampleOf(metadata: EntityMetadata): { isActive?: unknown } {
-  try {
-    const { isActive } = metadata.create() as { isActive?: unknown };
-    return { isActive };
-  } catch {
-    // Its constructor or its getter needs more than an empty user.
-    return {};
   }
 }
 

@@ -2,14 +2,15 @@ import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common
 import { Observable, type Subscriber, type Subscription } from 'rxjs';
 import { AUTHENTIFY_OPTIONS } from '../constants.js';
 import type { AuthentifyEvent, RejectionReason, RevokedEvent } from '../events/authentify-event.js';
+import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import type { Milliseconds } from '../options/duration.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
 import { deadlineOf } from './lifetimes.js';
-import { mayBeSame } from '../store/user-keys.js';
-import { TokenChecks } from './token-checks.js';
-import { SessionLookup } from '../store/lookup/session-lookup.js';
+import { mayBeSameKey } from './user-key.js';
+import { SessionChecks } from './session-checks.js';
+import { SessionStore } from './session-store.js';
 
 /** The longest that Node's timers can wait. */
 const LONGEST_DELAY: Milliseconds = 2 ** 31 - 1;
@@ -30,7 +31,7 @@ interface Watch {
  */
 @Injectable()
 export class SessionWatcher implements OnModuleDestroy {
-  private readonly logger = new Logger('SessionWatcher');
+  private readonly logger = new Logger(SessionWatcher.name);
   private readonly interval: Milliseconds;
   readonly #watches = new Map<string, Set<Watch>>();
   /** Sessions to ask about next, and that question; those who come while one is under way share the next (R48). */
@@ -44,8 +45,8 @@ export class SessionWatcher implements OnModuleDestroy {
 
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) options: ResolvedOptions,
-    private readonly checks: TokenChecks,
-    private readonly lookup: SessionLookup,
+    private readonly checks: SessionChecks,
+    private readonly store: SessionStore,
     private readonly events: AuthentifyEvents,
   ) {
     this.interval = options.sessionCheckInterval;
@@ -116,7 +117,7 @@ export class SessionWatcher implements OnModuleDestroy {
 
   #doubt({ sessionId, userId }: Pick<RevokedEvent, 'sessionId' | 'userId'>): void {
     if (sessionId !== undefined) void this.#ask([sessionId]);
-    else void this.#ask(this.#idsWhere((token) => mayBeSame(token.userId, userId)));
+    else void this.#ask(this.#idsWhere((token) => mayBeSameKey(token.userId, userId)));
   }
 
   #wakeBy(time: number): void {
@@ -164,7 +165,7 @@ export class SessionWatcher implements OnModuleDestroy {
 
   async #look(ids: readonly string[], now: number): Promise<Map<string, AbstractAuthToken> | undefined> {
     try {
-      return new Map((await this.lookup.byIds(ids)).map((session) => [session.id, session]));
+      return new Map((await this.store.findByIds(ids)).map((session) => [session.id, session]));
     } catch (error) {
       if (this.#watches.size === 0) return undefined;
       this.logger.error(
@@ -184,8 +185,24 @@ export class SessionWatcher implements OnModuleDestroy {
       Object.assign(token, { lastRefreshedAt, expiresAt, refreshUntil, sessionExpiresAt, rotatedAt });
       this.#wakeBy(deadlineOf(token));
     }
-    const reason = await this.checks.endOf(session, now);
+    const reason = await this.#refusalOf(session, now);
     if (reason) this.#end(id, reason);
+  }
+
+  /** Why a session is over; `null` where it is not, or where the app's function fails to say. */
+  async #refusalOf(session: AnyAuthToken, now: number): Promise<RejectionReason | null> {
+    try {
+      return await this.checks.refusalOf(session, { now, authType: undefined, deadline: session.expiresAt });
+    } catch (error) {
+      // A function that takes too long is reported where it is called, once.
+      if (!(error instanceof AuthentifyUnavailableError)) {
+        this.logger.error(
+          `Session ${session.id} could not be judged; it stays until it expires or the next check`,
+          error instanceof Error ? error.stack : undefined,
+        );
+      }
+      return null;
+    }
   }
 
   #end(id: string, reason: RejectionReason): void {

@@ -3,6 +3,7 @@ import { Logger } from '@nestjs/common';
 import type { QueryRunner } from 'typeorm';
 import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
 import { AuthentifyUserNotFoundError } from '../errors/authentify-user-not-found.error.js';
+import { DuplicateDigestError } from '../sessions/session-store.js';
 import { codeOf, driverErrorOf, type ErrorCodes, type ErrorSource, errorCodesOf } from './error-codes.js';
 import { faultOf, isOfOldConnection } from './drivers/connections.js';
 
@@ -29,9 +30,6 @@ const unsent = new WeakSet<object>();
 /** What callers are told of statements that did not reach the server, and of those that got no answer. */
 const unreached = new WeakSet<object>();
 const unanswered = new WeakSet<object>();
-
-/** A unique index refused the row: two secrets had one digest. */
-export class DuplicateDigestError extends Error {}
 
 /**
  * Runs one statement: again, with jitter, after transient failures; again at once where an old connection met a server

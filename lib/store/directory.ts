@@ -2,8 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import type { AbstractAuthToken, AnyAuthToken, UserId } from '../sessions/entities/abstract-auth-token.js';
 import { newestFirst, notOlderThan, olderThan, type Position, positionOf } from './login-order.js';
-import { joinUser } from './present-users.js';
-import { TokenTable } from './session-table.js';
+import { joinUser } from './users.js';
+import { SessionTable } from './session-table.js';
 import type { SessionState } from '../sessions/state.js';
 import { STATE_CONDITIONS } from './session-conditions.js';
 
@@ -40,13 +40,13 @@ const WINDOW = 5_000;
 /** Everybody's sessions, page by page in the order of their logins. */
 @Injectable()
 export class TokenDirectory<TToken extends AnyAuthToken = AbstractAuthToken> {
-  constructor(private readonly table: TokenTable<TToken>) {}
+  constructor(private readonly table: SessionTable<TToken>) {}
 
   /** One session with its user, or `null`. */
   find(id: string): Promise<TToken | null> {
     return this.table.read(async (rows) => {
       const found = await joinUser(rows, this.table.userMetadata).where('token.id = :id', { id }).getOne();
-      return found && this.table.detach(found).token;
+      return found && this.table.detach(found).session;
     });
   }
 
@@ -68,7 +68,7 @@ export class TokenDirectory<TToken extends AnyAuthToken = AbstractAuthToken> {
         .limit(request.limit + 1)
         .getMany();
     });
-    const sessions = rows.slice(0, request.limit).map((row) => this.table.detach(row).token);
+    const sessions = rows.slice(0, request.limit).map((row) => this.table.detach(row).session);
     return { sessions, next: rows.length > request.limit ? (sessions.at(-1)?.id ?? null) : (floor?.id ?? null) };
   }
 

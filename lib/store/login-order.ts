@@ -1,6 +1,6 @@
 import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import type { AnyAuthToken } from '../sessions/entities/abstract-auth-token.js';
-import type { TokenTable } from './session-table.js';
+import type { SessionTable } from './session-table.js';
 import { timeOf } from '../sessions/uuid.js';
 
 /**
@@ -16,7 +16,7 @@ export interface Position {
  * Where a session stands, by its id in canonical spelling; of one that is gone by the time in the id, which is that of
  * its login (RFC 9562 §5.7).
  */
-export async function positionOf(table: TokenTable<AnyAuthToken>, id: string): Promise<Position> {
+export async function positionOf(table: SessionTable<AnyAuthToken>, id: string): Promise<Position> {
   const found = await table.read((rows) =>
     rows
       .select('token.createdAt', 'createdAt')

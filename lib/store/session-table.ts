@@ -11,20 +11,22 @@ import type {
 } from 'typeorm';
 import { AUTH_DATA_SOURCE, AUTH_TOKEN_ENTITY, AUTHENTIFY_OPTIONS } from '../constants.js';
 import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
+import type { TransactionOptions } from '../options/call-options.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
-import { markStrict } from '../sessions/context-view.js';
+import { markStrict } from '../sessions/context.js';
 import { connect, runStatement } from './database-errors.js';
 import { checkEngine } from './engine.js';
 import type { AbstractAuthToken, AnyAuthToken, UserId } from '../sessions/entities/abstract-auth-token.js';
-import { UNREADABLE } from '../sessions/entities/context.transformer.js';
+import { UNREADABLE } from '../sessions/context.js';
 import { hide } from '../sessions/hidden.js';
-import { isSpelledAsStored, ownerKeyOf } from './user-keys.js';
-import { ownerOf } from './present-users.js';
+import type { StoredDigests, StoredSession } from '../sessions/session-store.js';
+import { isSpelledAsStored, userKeyOf } from './user-keys.js';
+import { ownerOf } from './users.js';
 import { onConnection, watchConnections } from './drivers/connections.js';
 import { SqlComment } from './drivers/sql-comment.js';
 import type { StatementSource } from './drivers/statement.js';
 import { uncached } from './drivers/uncached.js';
-import { type Transaction, type TransactionOptions, transactionOf } from './transaction.js';
+import { type Transaction, transactionOf } from './transaction.js';
 
 type Rows = Repository<AbstractAuthToken>;
 type Changes = Parameters<Rows['update']>[1];
@@ -35,15 +37,6 @@ const logger = new Logger('AuthentifyModule');
 const unreadable = new Set<string>();
 const MOST_TOLD = 100;
 
-/** The columns that decide, kept apart from the entity so that they cannot leave with it (R63). */
-export interface StoredDigests {
-  accessTokenHash: string;
-  refreshTokenHash: string | null;
-  refreshFamilyHash: string | null;
-  previousRefreshTokenHash: string | null;
-  rotationSalt: string | null;
-}
-
 export const DIGEST_COLUMNS = [
   'accessTokenHash',
   'refreshTokenHash',
@@ -52,18 +45,12 @@ export const DIGEST_COLUMNS = [
   'rotationSalt',
 ] as const satisfies readonly (keyof StoredDigests)[];
 
-/** A row as it stands: the entity, and what it is compared by. */
-export interface StoredToken<TToken extends AnyAuthToken = AbstractAuthToken> {
-  token: TToken;
-  digests: StoredDigests;
-}
-
 /**
  * Where the rows are: the token entity in its data source, its owner's key, and what runs statements there: each on a
  * connection of the pool to the primary, or all in the app's transaction.
  */
 @Injectable()
-export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
+export class SessionTable<TToken extends AnyAuthToken = AbstractAuthToken> {
   /** The app's transaction that this table's statements are part of. */
   transaction?: Transaction;
 
@@ -79,8 +66,8 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
   }
 
   /** This table as the app's transaction has it. */
-  within(transaction: Transaction): TokenTable<TToken> {
-    const table = new TokenTable<TToken>(this.options, this.dataSource, this.entity);
+  within(transaction: Transaction): SessionTable<TToken> {
+    const table = new SessionTable<TToken>(this.options, this.dataSource, this.entity);
     table.transaction = transaction;
     return table;
   }
@@ -146,18 +133,18 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
   }
 
   /** A user's primary key, from the entity or the key itself. @throws TypeError for anything else (R21). */
-  ownerKey(user: unknown): UserId {
-    return ownerKeyOf(user, this.owners);
+  userKey(user: unknown): UserId {
+    return userKeyOf(user, this.owners);
   }
 
   /**
    * A user's primary key as the database spells it, which is asked where the key's type does not tell. As given where there
    * is no such user.
    *
-   * @throws TypeError as {@link ownerKey} does.
+   * @throws TypeError as {@link userKey} does.
    */
-  async storedKey(user: unknown): Promise<UserId> {
-    const key = this.ownerKey(user);
+  async storedUserKey(user: unknown): Promise<UserId> {
+    const key = this.userKey(user);
     const { column, entity } = this.owners;
     if (isSpelledAsStored(user, this.owners)) return key;
     const [found] = await this.read((rows) =>
@@ -174,8 +161,8 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
   }
 
   /** The same for what is told of work that is done: a database that cannot answer any more makes it no failure. */
-  spelledKey(user: unknown): Promise<UserId> {
-    return this.storedKey(user).catch(() => this.ownerKey(user));
+  spelledUserKey(user: unknown): Promise<UserId> {
+    return this.storedUserKey(user).catch(() => this.userKey(user));
   }
 
   private get owners() {
@@ -249,19 +236,19 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
     return new SqlComment(this.options.sqlComment, this.dataSource);
   }
 
-  /** Makes an entity fit to leave the library: its context as strict as configured, its user unseen by serialisers. */
+  /** Makes an entity fit to leave the library: its context as strict as configured, its user hiddenField by serialisers. */
   release<TRow extends AbstractAuthToken>(row: TRow): TToken {
     if (this.options.strictContextAccess) markStrict(row);
     hide(row, 'user');
     // As some apps' drivers read large integers; JSON cannot carry them.
-    if (typeof (row.userId as unknown) === 'bigint') row.userId = this.ownerKey(row.userId);
+    if (typeof (row.userId as unknown) === 'bigint') row.userId = this.userKey(row.userId);
     const context = row.context as object | null;
     if (context === null || context === UNREADABLE) refuse(row);
     return row as unknown as TToken;
   }
 
   /** Takes the digests apart from an entity that was loaded with them. */
-  detach(row: AbstractAuthToken): StoredToken<TToken> {
+  detach(row: AbstractAuthToken): StoredSession<TToken> {
     const digests: StoredDigests = {
       accessTokenHash: row.accessTokenHash ?? '',
       refreshTokenHash: row.refreshTokenHash ?? null,
@@ -270,7 +257,7 @@ export class TokenTable<TToken extends AnyAuthToken = AbstractAuthToken> {
       rotationSalt: row.rotationSalt ?? null,
     };
     for (const name of [...DIGEST_COLUMNS, 'pruneAt'] as const) delete row[name];
-    return { token: this.release(row), digests };
+    return { session: this.release(row), digests };
   }
 
   /** The user entity. The owner's column alone may be that of a parent in a table inheritance. */

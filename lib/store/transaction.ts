@@ -1,20 +1,8 @@
 import type { DataSource, EntityManager, EntitySubscriberInterface, QueryRunner } from 'typeorm';
-import type { OptionNames } from '../options/call-options.js';
 import { runOnce } from './database-errors.js';
 import { type Connection, drop, faultOf, isOfDriver, mustDrop } from './drivers/connections.js';
 import { sendOn } from './drivers/text.js';
 import type { StatementResult } from './drivers/statement.js';
-
-/** What every call that reads or writes sessions can be given. */
-export interface TransactionOptions {
-  /**
-   * The manager of your own transaction, as `dataSource.transaction` hands it out: the call is part of it, on its
-   * connection (R78). Left out, the call stands by itself, on a connection of the pool.
-   */
-  manager?: EntityManager | null;
-}
-
-export const TRANSACTION_OPTIONS: OptionNames<TransactionOptions> = { manager: true };
 
 /**
  * The app's transaction that a call is part of. All its statements run there, each once: after one that fails, PostgreSQL

@@ -23,7 +23,7 @@ interface Owners {
  *
  * @throws TypeError for anything else.
  */
-export function ownerKeyOf(user: unknown, owners: Owners): UserId {
+export function userKeyOf(user: unknown, owners: Owners): UserId {
   const key = typeof user === 'object' && user !== null ? keyIn(user, owners) : user;
   if (typeof key === 'number' && !Number.isSafeInteger(key)) {
     throw new TypeError(`Expected a user's primary key, got ${key}, which is no safe integer; give it as a string`);
@@ -38,7 +38,7 @@ export function ownerKeyOf(user: unknown, owners: Owners): UserId {
 }
 
 /**
- * Whether {@link ownerKeyOf} gives the key of this user in the spelling of the database: by its type, or because the
+ * Whether {@link userKeyOf} gives the key of this user in the spelling of the database: by its type, or because the
  * user was read there. Of other keys only the database can tell: texts by their collation, decimals by their scale.
  */
 export function isSpelledAsStored(user: unknown, { column, entity }: Owners): boolean {
@@ -123,15 +123,4 @@ function describe(value: unknown): string {
   if (value === null) return 'null';
   if (value === '') return 'an empty string';
   return typeof value === 'object' ? 'an object without one' : typeof value;
-}
-
-/** Takes no notice of letter case, accents, width, kana, spaces and punctuation (UTS #10, primary strength). */
-const LOOSEST = new Intl.Collator('und', { sensitivity: 'base', ignorePunctuation: true });
-
-/**
- * Whether two keys may be one user's under some collation. Keys that differ here are two users' to every database; of
- * others only the database can tell.
- */
-export function mayBeSame(key: UserId | undefined, other: UserId | undefined): boolean {
-  return key === other || LOOSEST.compare(String(key), String(other)) === 0;
 }

@@ -7,7 +7,7 @@ import {
 } from 'nestjs-authentify';
 import { travel, travelBack } from 'nestjs-authentify/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { TokenTable } from '../../lib/store/session-table.js';
+import { SessionTable } from '../../lib/store/session-table.js';
 import { ADAPTERS } from '../support/app.js';
 import { cookie } from '../requests/client.js';
 import type { User } from '../support/users.js';
@@ -142,7 +142,7 @@ describe.each(ADAPTERS)('what an administrator changes on %s', (adapter) => {
 
   it.each(['revoke', 'refresh'] as const)('dates lose against a %s in between, and say so', async (rival) => {
     // The session is changed between the look at it and the UPDATE.
-    const table = t.app.get(TokenTable);
+    const table = t.app.get(SessionTable);
     const update = table.update.bind(table);
     table.update = async (...args: Parameters<typeof update>) => {
       table.update = update;

@@ -1,8 +1,8 @@
 import { Controller, Get, UseGuards, UseInterceptors } from '@nestjs/common';
-import { AutoRefreshInterceptor, HeaderAuthGuard, type IssuedTokens, TokenRepository } from 'nestjs-authentify';
+import { AutoRefreshInterceptor, HeaderAuthGuard, type IssuedTokens } from 'nestjs-authentify';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { SessionLookup } from '../../lib/store/lookup/session-lookup.js';
-import { TokenSlider } from '../../lib/sessions/sliding.js';
+import { SessionStore } from '../../lib/sessions/session-store.js';
+import { Sliding } from '../../lib/sessions/sliding.js';
 import { bearer, send } from '../requests/client.js';
 import { type Setup, startApp, type TestApp } from '../support/app.js';
 import { DATABASE, ONE_CONNECTION } from '../support/database.js';
@@ -67,7 +67,7 @@ describe('an innocent session', () => {
   /** A refresh that stalls between its look-up and its write, from one instant to another. */
   const stalledRefresh = async ({ refreshToken }: IssuedTokens, from: number, to: number) => {
     at(from);
-    const stalled = hold(a.app.get(SessionLookup), 'byFamily', 'after');
+    const stalled = hold(a.app.get(SessionStore), 'findByFamily', 'after');
     const refresh = a.tokens.refreshToken(refreshToken!);
     await stalled.arrived;
     at(to);
@@ -104,7 +104,7 @@ describe('an innocent session', () => {
       await start();
       const first = await a.tokens.generateHeaderToken(user);
       at(NOW + MINUTE + offset);
-      const read = hold(b.app.get(SessionLookup), 'byFamily', 'after', 20);
+      const read = hold(b.app.get(SessionStore), 'findByFamily', 'after', 20);
       const siblings = times(20, () => b.tokens.refreshToken(first.refreshToken!));
       await read.arrived;
       at(NOW + MINUTE + 10);
@@ -123,7 +123,7 @@ describe('an innocent session', () => {
     await start();
     const first = await a.tokens.generateHeaderToken(user);
     at(NOW + MINUTE);
-    const reading = hold(b.app.get(SessionLookup), 'byFamily', 'before', 20);
+    const reading = hold(b.app.get(SessionStore), 'findByFamily', 'before', 20);
     const siblings = times(20, () => b.tokens.refreshToken(first.refreshToken!));
     await reading.arrived;
     at(NOW + MINUTE + 1);
@@ -142,7 +142,7 @@ describe('an innocent session', () => {
       await start();
       const first = await a.tokens.generateHeaderToken(user);
       at(NOW + MINUTE);
-      const stalled = hold(b.app.get(SessionLookup), 'byFamily', moment);
+      const stalled = hold(b.app.get(SessionStore), 'findByFamily', moment);
       const sibling = b.tokens.refreshToken(first.refreshToken!);
       await stalled.arrived;
       at(NOW + MINUTE + SECOND);
@@ -190,7 +190,7 @@ describe('an innocent session', () => {
     async () => {
       await start({}, {}, ONE_CONNECTION);
       const first = await a.tokens.generateHeaderToken(user);
-      const rotation = hold(a.app.get(TokenRepository), 'rotate', 'before');
+      const rotation = hold(a.app.get(SessionStore), 'rotate', 'before');
       const refresh = a.tokens.refreshToken(first.refreshToken!);
       await rotation.arrived;
       const busy = a.dataSource.createQueryRunner();
@@ -227,11 +227,11 @@ describe('an innocent session', () => {
     at(NOW + MINUTE);
     const second = await a.tokens.refreshToken(first.refreshToken!);
     at(NOW + MINUTE + 10);
-    const written = hold(a.app.get(SessionLookup), 'byFamily', 'after');
+    const written = hold(a.app.get(SessionStore), 'findByFamily', 'after');
     const next = a.tokens.refreshToken(second!.refreshToken!);
     await written.arrived;
     at(NOW + MINUTE + 20);
-    const reading = hold(b.app.get(SessionLookup), 'byFamily', 'before');
+    const reading = hold(b.app.get(SessionStore), 'findByFamily', 'before');
     const sibling = b.tokens.refreshToken(first.refreshToken!);
     await reading.arrived;
     at(NOW + MINUTE + 30);
@@ -251,7 +251,7 @@ describe('an innocent session', () => {
   ])('R28: whose sibling stalled until %s had wiped the salt lives on', async (_, wipe, later) => {
     await start();
     const first = await a.tokens.generateHeaderToken(user);
-    const stalled = hold(b.app.get(SessionLookup), 'byFamily', 'after');
+    const stalled = hold(b.app.get(SessionStore), 'findByFamily', 'after');
     const sibling = b.tokens.refreshToken(first.refreshToken!);
     await stalled.arrived;
     const second = await a.tokens.refreshToken(first.refreshToken!);
@@ -268,7 +268,7 @@ describe('an innocent session', () => {
     await start();
     const session = await a.tokens.generateHeaderToken(user);
     at(NOW + 10 * MINUTE);
-    const read = hold(b.app.get(TokenRepository), 'slide', 'before');
+    const read = hold(b.app.get(SessionStore), 'slide', 'before');
     const slower = get(b, session);
     await read.arrived;
     at(NOW + 10 * MINUTE + 7);
@@ -285,7 +285,7 @@ describe('an innocent session', () => {
     await start();
     const session = await a.tokens.generateHeaderToken(user);
     at(NOW + 10 * MINUTE);
-    const sliding = hold(a.app.get(TokenRepository), 'slide', 'before');
+    const sliding = hold(a.app.get(SessionStore), 'slide', 'before');
     const request = get(a, session);
     await sliding.arrived;
     const rotated = await b.tokens.refreshToken(session.refreshToken!);
@@ -298,7 +298,7 @@ describe('an innocent session', () => {
     await start();
     const session = await a.tokens.generateHeaderToken(user);
     at(NOW + 5 * MINUTE);
-    const sliding = hold(a.app.get(TokenRepository), 'slide', 'before');
+    const sliding = hold(a.app.get(SessionStore), 'slide', 'before');
     const request = get(a, session);
     await sliding.arrived;
     // The other node's clock has not reached the login yet; no instant of the row moves backwards.
@@ -315,13 +315,13 @@ describe('an innocent session', () => {
     await start({ autoRefreshInterval: '5s' });
     const session = await b.tokens.generateHeaderToken(user);
     at(NOW + 5 * SECOND);
-    const sliding = hold(a.app.get(TokenRepository), 'slide', 'before');
+    const sliding = hold(a.app.get(SessionStore), 'slide', 'before');
     const old = get(a, session);
     await sliding.arrived;
     at(NOW);
     const rotated = await b.tokens.refreshToken(session.refreshToken!);
     at(NOW + 5 * SECOND);
-    const asked = hold(a.app.get(TokenSlider), 'slide', 'before');
+    const asked = hold(a.app.get(Sliding), 'slide', 'before');
     const current = get(a, rotated!);
     await asked.arrived;
     asked.release();
@@ -352,7 +352,7 @@ describe('an innocent session', () => {
   it('R5: that a sibling read under the old key and the winner rotated to the new one is the winner’s', async () => {
     await start({ hashSecrets: [OLD, NEW] }, { hashSecrets: [NEW, OLD] });
     const first = await a.tokens.generateHeaderToken(user);
-    const read = hold(a.app.get(SessionLookup), 'byFamily', 'after');
+    const read = hold(a.app.get(SessionStore), 'findByFamily', 'after');
     const sibling = a.tokens.refreshToken(first.refreshToken!);
     await read.arrived;
     const second = await b.tokens.refreshToken(first.refreshToken!);
@@ -390,11 +390,11 @@ describe('an innocent session', () => {
     await start({ keepExpiredTokens: false });
     const session = await a.tokens.generateHeaderToken(user);
     at(NOW + 2 * HOUR - 1);
-    const read = hold(b.app.get(SessionLookup), 'byFamily', 'after');
+    const read = hold(b.app.get(SessionStore), 'findByFamily', 'after');
     const refresh = b.tokens.refreshToken(session.refreshToken!);
     await read.arrived;
     at(NOW + 2 * HOUR);
-    const listed = hold(a.app.get(TokenRepository), 'prunableIds', 'after');
+    const listed = hold(a.app.get(SessionStore), 'prunableIds', 'after');
     const prune = a.tokens.revokeExpiredTokens();
     await listed.arrived;
     read.release();
@@ -407,7 +407,7 @@ describe('an innocent session', () => {
   it('R52: naively, pruned by the ids that were read, it is lost after its refresh', async () => {
     await start({ keepExpiredTokens: false });
     const session = await a.tokens.generateHeaderToken(user);
-    const ids = await a.app.get(TokenRepository).prunableIds(NOW + 2 * HOUR, 10);
+    const ids = await a.app.get(SessionStore).prunableIds(NOW + 2 * HOUR, 10);
     at(NOW + 2 * HOUR - 1);
     const refreshed = await b.tokens.refreshToken(session.refreshToken!);
     await a.dataSource.getRepository(a.tokenEntity).delete(ids);
@@ -453,7 +453,7 @@ describe('a slide that meets an ending', () => {
         at(NOW);
         const session = await t.tokens.generateHeaderToken(await t.createUser());
         at(NOW + 10 * MINUTE);
-        const sliding = hold(t.app.get(TokenRepository), 'slide', 'before');
+        const sliding = hold(t.app.get(SessionStore), 'slide', 'before');
         const requests = times(20, () => send(`${t.url}/sliding`, { headers: bearer(session.accessToken) }));
         await sliding.arrived;
         await t.tokens.revokeToken(session.token);

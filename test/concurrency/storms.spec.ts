@@ -1,8 +1,8 @@
 import { Controller, Get, UseGuards, UseInterceptors } from '@nestjs/common';
 import { AutoRefreshInterceptor, HeaderAuthGuard, type IssuedTokens } from 'nestjs-authentify';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { SessionLookup } from '../../lib/store/lookup/session-lookup.js';
-import { TokenPairFactory } from '../../lib/sessions/token-secrets.js';
+import { SessionStore } from '../../lib/sessions/session-store.js';
+import { TokenSecrets } from '../../lib/sessions/token-secrets.js';
 import { bearer, meetingOf, send } from '../requests/client.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { DATABASE } from '../support/database.js';
@@ -82,15 +82,15 @@ describe.each(places)('storms on $name', (place) => {
 
   it(`R30: naively, reading, deciding and then writing, everybody wins whom the database lets write`, async () => {
     const { refreshToken, token } = await login();
-    const pairs = t.app.get(TokenPairFactory);
-    const family = pairs.digester.candidates(pairs.format.familyOf(refreshToken!));
+    const secrets = t.app.get(TokenSecrets);
+    const family = secrets.readRefresh(refreshToken!)!.familyDigests;
     const everybodyHasRead = meetingOf(STORM);
     const naive = async (): Promise<boolean> => {
-      const stored = await t.app.get(SessionLookup).byFamily(family);
-      const isCurrent = stored?.digests.refreshTokenHash === pairs.digester.digest(refreshToken!, pairs.digester.form);
+      const stored = await t.app.get(SessionStore).findByFamily(family);
+      const isCurrent = stored?.digests.refreshTokenHash === secrets.digest(refreshToken!);
       await everybodyHasRead();
       if (!isCurrent) return false;
-      const { accessTokenHash, refreshTokenHash } = pairs.digestsOf(pairs.fresh(true), pairs.digester.form);
+      const { accessTokenHash, refreshTokenHash } = secrets.digestsOf(secrets.fresh(true));
       await rows().update({ id: token.id }, { accessTokenHash, refreshTokenHash } as never);
       return true;
     };
@@ -117,13 +117,13 @@ describe.each(places)('storms on $name', (place) => {
       const visitor = await t.createUser();
       const answers = await times(20, () => orUnavailable(single.tokens.generateHeaderToken(visitor)));
       expect(answers).not.toContain('503');
-      const pairs = answers as IssuedTokens[];
-      const last = pairs
+      const secrets = answers as IssuedTokens[];
+      const last = secrets
         .map(({ token }) => token.id)
         .toSorted()
         .at(-1);
       expect((await t.tokens.listUserTokens(visitor)).map(({ id }) => id)).toEqual([last]);
-      const live = await Promise.all(pairs.map(async (pair) => [pair.token.id, await isLive(pair)] as const));
+      const live = await Promise.all(secrets.map(async (pair) => [pair.token.id, await isLive(pair)] as const));
       expect(live.filter(([, lives]) => lives)).toEqual([[last, true]]);
       const ended = await rows().findBy({ user: { id: visitor.id } });
       expect(tally(ended.map(({ revokedReason }) => revokedReason))).toEqual({ null: 1, 'single-login': 19 });
@@ -224,7 +224,7 @@ describe.each(places)('storms on $name', (place) => {
       at(NOW);
       const session = await login();
       at(NOW + 10 * MINUTE);
-      const verified = hold(t.app.get(SessionLookup), 'byAccessToken', 'after', 100);
+      const verified = hold(t.app.get(SessionStore), 'findByAccess', 'after', 100);
       const requests = times(100, () => get(t, path, session));
       await verified.arrived;
       await t.tokens.revokeToken(session.token);

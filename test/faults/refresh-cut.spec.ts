@@ -1,6 +1,6 @@
 import type { IssuedTokens } from 'nestjs-authentify';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { TokenPairFactory } from '../../lib/sessions/token-secrets.js';
+import { TokenSecrets } from '../../lib/sessions/token-secrets.js';
 import { type FaultyApp, IS_SERVER, outcomeOf, pairOf, patiently, startBehindProxy } from './faults.js';
 import { type Moment, MOMENTS, type Reception } from './proxy.js';
 
@@ -166,11 +166,11 @@ describe.skipIf(!IS_SERVER)('a refresh whose connection is cut', () => {
 
   it('R35: naively, a random successor is lost with its answer, and the old token is dead', async () => {
     const first = await login();
-    const pairs = t.app.get(TokenPairFactory);
+    const secrets = t.app.get(TokenSecrets);
     const naive = async (): Promise<void> => {
-      const { accessTokenHash, refreshTokenHash } = pairs.digestsOf(pairs.fresh(true), pairs.digester.form);
+      const { accessTokenHash, refreshTokenHash } = secrets.digestsOf(secrets.fresh(true));
       const changes = { accessTokenHash, refreshTokenHash, rotatedAt: new Date() };
-      const previousRefreshTokenHash = pairs.digester.digest(first.refreshToken!, pairs.digester.form);
+      const previousRefreshTokenHash = secrets.digest(first.refreshToken!);
       await t.dataSource
         .getRepository(t.tokenEntity)
         .update({ id: first.token.id }, { ...changes, previousRefreshTokenHash } as never);

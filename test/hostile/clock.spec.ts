@@ -11,7 +11,7 @@ import {
   type IssuedTokens,
 } from 'nestjs-authentify';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { TokenSlider } from '../../lib/sessions/sliding.js';
+import { Sliding } from '../../lib/sessions/sliding.js';
 import { bearer, send } from '../requests/client.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { compileLibrary } from '../support/compiled.js';
@@ -464,7 +464,7 @@ describe.each([
     const first = await t.tokens.generateHeaderToken(user);
     // One request has read the row when another node, whose clock is not ahead of the login, rotates the pair.
     at(NOW + 6 * MINUTE);
-    const slider = t.app.get(TokenSlider);
+    const slider = t.app.get(Sliding);
     const read = (await t.tokens.verifyToken(first.accessToken))!;
     const due = slider.due(read)!;
     at(NOW);
@@ -478,7 +478,7 @@ describe.each([
 
   it('R28, R43: a slide refused while the clock was ahead is not held against the session afterwards', async () => {
     const { accessToken, token } = await t.tokens.generateHeaderToken(user);
-    const slider = t.app.get(TokenSlider);
+    const slider = t.app.get(Sliding);
     at(NOW + 6 * MINUTE);
     const read = (await t.tokens.verifyToken(accessToken))!;
     const due = slider.due(read)!;

@@ -220,11 +220,11 @@ describe.each<[string, Setup['options'], ('sha256' | 'sha512')?]>([
 describe('an imported session that slides', () => {
   it('keeps its token and moves on by its own lifetime', async () => {
     await start({ acceptLegacyTokens: drfAuthentifyTokens, autoRefreshInterval: '5m', autoRefreshMaxTtl: '30d' });
-    const { TokenSlider } = await import('../../lib/sessions/sliding.js');
+    const { Sliding } = await import('../../lib/sessions/sliding.js');
     const old = await drf.login(ada.id, LIVE);
     await runImport();
 
-    const slider = t.app.get(TokenSlider);
+    const slider = t.app.get(Sliding);
     const session = await t.tokens.verifyToken(old.access);
     const due = slider.due(session!);
     expect(await slider.slide(session!, old.access, due!)).toMatchObject({ expiresAt: new Date(NOW + HOUR) });

@@ -2,8 +2,8 @@ import type { AbstractAuthToken } from 'nestjs-authentify';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { TokenDirectory } from '../../lib/store/directory.js';
-import { SessionFinder } from '../../lib/sessions/session-finder.js';
-import { TokenTable } from '../../lib/store/session-table.js';
+import { SessionStore } from '../../lib/sessions/session-store.js';
+import { SessionTable } from '../../lib/store/session-table.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { DATABASE } from '../support/database.js';
 import type { User } from '../support/users.js';
@@ -112,12 +112,12 @@ describe.each(PLACES[DATABASE]!)('where the database orders ids by the collation
     const [first, second, third] = idsOf(await logIn(t, user)) as [string, string, string];
     expect(idsOf(await t.tokens.listUserTokens(user))).toEqual([third, second, first]);
 
-    const finder = t.app.get(SessionFinder);
+    const store = t.app.get(SessionStore);
     const pages = async (): Promise<string[][]> => [
-      idsOf(await finder.pageOf(user.id, { limit: 1 })),
-      idsOf(await finder.pageOf(user.id, { limit: 1, before: third })),
-      idsOf(await finder.pageOf(user.id, { before: second })),
-      idsOf(await finder.pageOf(user.id, { before: first })),
+      idsOf(await store.liveOf(user.id, Date.now(), { limit: 1 })),
+      idsOf(await store.liveOf(user.id, Date.now(), { limit: 1, before: third })),
+      idsOf(await store.liveOf(user.id, Date.now(), { before: second })),
+      idsOf(await store.liveOf(user.id, Date.now(), { before: first })),
     ];
     expect(await pages()).toEqual([[third], [second], [first], []]);
     await t.dataSource.getRepository<AbstractAuthToken>(t.tokenEntity).delete({ id: second });
@@ -127,7 +127,7 @@ describe.each(PLACES[DATABASE]!)('where the database orders ids by the collation
   it('R46: the list of everybody’s sessions, its pages and its filters go by the time of the login', async () => {
     const user = await t.createUser();
     const [first, second, third] = idsOf(await logIn(t, user)) as [string, string, string];
-    const directory = new TokenDirectory(t.app.get(TokenTable));
+    const directory = new TokenDirectory(t.app.get(SessionTable));
     const list = async (request: object): Promise<string[]> => {
       const page = { userId: user.id, limit: 9, now: Date.now(), ...request };
       return idsOf((await directory.page(page)).sessions);
@@ -148,7 +148,7 @@ describe.each(PLACES[DATABASE]!)('where the database orders ids by the collation
     const all = idsOf(await t.tokens.listUserTokens(user));
     const turned: string[] = [];
     for (let page: string[] = []; turned.length < all.length; turned.push(...page)) {
-      page = idsOf(await t.app.get(SessionFinder).pageOf(user.id, { limit: 5, before: turned.at(-1) }));
+      page = idsOf(await t.app.get(SessionStore).liveOf(user.id, Date.now(), { limit: 5, before: turned.at(-1) }));
       expect(page).not.toEqual([]);
     }
     expect(turned).toEqual(all);
@@ -160,9 +160,9 @@ describe.each(PLACES[DATABASE]!)('where the database orders ids by the collation
     const rows = t.dataSource.getRepository<AbstractAuthToken>(t.tokenEntity);
     await rows.update({ id: first }, { createdAt: new Date(ERA + 0xff_ff) });
     expect(idsOf(await t.tokens.listUserTokens(user))).toEqual([first, third, second]);
-    const next = await t.app.get(SessionFinder).pageOf(user.id, { limit: 1, before: first });
+    const next = await t.app.get(SessionStore).liveOf(user.id, Date.now(), { limit: 1, before: first });
     expect(idsOf(next)).toEqual([third]);
     const unknown = uuidv7({ msecs: ERA + times[1]! + 1 });
-    expect(idsOf(await t.app.get(SessionFinder).pageOf(user.id, { before: unknown }))).toEqual([second]);
+    expect(idsOf(await t.app.get(SessionStore).liveOf(user.id, Date.now(), { before: unknown }))).toEqual([second]);
   });
 });

@@ -1,7 +1,7 @@
 import { AuthentifyEvents, type IssuedTokens } from 'nestjs-authentify';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { SessionLookup } from '../../lib/store/lookup/session-lookup.js';
-import { TokenPairFactory } from '../../lib/sessions/token-secrets.js';
+import { SessionStore } from '../../lib/sessions/session-store.js';
+import { TokenSecrets } from '../../lib/sessions/token-secrets.js';
 import { startApp, type TestApp } from '../support/app.js';
 
 const STORM = 50;
@@ -37,13 +37,13 @@ describe('concurrent refreshes', () => {
   it('R30: the same storm has many winners when rotation reads, decides and then writes', async () => {
     const { refreshToken, token } = await login();
     const rows = t.dataSource.getRepository(t.tokenEntity);
-    const pairs = t.app.get(TokenPairFactory);
-    const family = pairs.digester.candidates(pairs.format.familyOf(refreshToken!));
+    const secrets = t.app.get(TokenSecrets);
+    const family = secrets.readRefresh(refreshToken!)!.familyDigests;
 
     const naive = async (): Promise<boolean> => {
-      const stored = await t.app.get(SessionLookup).byFamily(family);
-      if (stored?.digests.refreshTokenHash !== pairs.digester.digest(refreshToken!, pairs.digester.form)) return false;
-      const { accessTokenHash, refreshTokenHash } = pairs.digestsOf(pairs.fresh(true), pairs.digester.form);
+      const stored = await t.app.get(SessionStore).findByFamily(family);
+      if (stored?.digests.refreshTokenHash !== secrets.digest(refreshToken!)) return false;
+      const { accessTokenHash, refreshTokenHash } = secrets.digestsOf(secrets.fresh(true));
       await rows.update({ id: token.id }, { accessTokenHash, refreshTokenHash } as never);
       return true;
     };
@@ -105,11 +105,11 @@ async function stallAfterLookup(
   t: TestApp,
   start: () => Promise<IssuedTokens | null>,
 ): Promise<{ release: () => Promise<IssuedTokens | null> }> {
-  const lookup = t.app.get(SessionLookup);
-  const original = lookup.byFamily.bind(lookup);
+  const store = t.app.get(SessionStore);
+  const original = store.findByFamily.bind(store);
   let release = (): void => {};
   const released = new Promise<void>((resolve) => (release = resolve));
-  const spy = vi.spyOn(lookup, 'byFamily');
+  const spy = vi.spyOn(store, 'findByFamily');
   const read = new Promise<void>((resolve) => {
     spy.mockImplementationOnce(async (digests) => {
       const found = await original(digests);

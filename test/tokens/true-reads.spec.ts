@@ -15,9 +15,9 @@ import type { QueryResultCacheOptions } from 'typeorm/cache/QueryResultCacheOpti
 import { firstValueFrom } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { TokenDirectory } from '../../lib/store/directory.js';
-import { UserDirectory } from '../../lib/store/users.js';
-import { SessionFinder } from '../../lib/sessions/session-finder.js';
-import { TokenTable } from '../../lib/store/session-table.js';
+import { UserDirectory } from '../../lib/store/user-directory.js';
+import { SessionStore } from '../../lib/sessions/session-store.js';
+import { SessionTable } from '../../lib/store/session-table.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { DATABASE } from '../support/database.js';
 import { User } from '../support/users.js';
@@ -99,12 +99,12 @@ async function walk({ tokens, app }: TestApp, user: User): Promise<void> {
   expect(await tokens.verifyToken(second!.accessToken)).toBeNull();
   expect(await tokens.verifyToken(third!.accessToken)).not.toBeNull();
 
-  const table = app.get<TokenTable>(TokenTable);
+  const table = app.get<SessionTable>(SessionTable);
   const directory = new TokenDirectory(table);
   const page = { userId: user.id, limit: 9, now: Date.now() };
   const counts = async (): Promise<number[]> => [
     (await tokens.listUserTokens(user)).length,
-    (await app.get(SessionFinder).pageOf(user.id, {})).length,
+    (await app.get(SessionStore).liveOf(user.id, Date.now(), {})).length,
     (await directory.page(page)).sessions.length,
     (await directory.page({ ...page, state: 'active' })).sessions.length,
   ];

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { contextTransformer, UNREADABLE } from '../../lib/sessions/entities/context.transformer.js';
+import { contextTransformer } from '../../lib/sessions/entities/context.transformer.js';
+import { UNREADABLE } from '../../lib/sessions/context.js';
 import { isPast } from '../../lib/sessions/entities/abstract-auth-token.js';
 
 const stored = (context: unknown) => contextTransformer.to(context) as string;

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { contextViewOf, freezeDeep, markStrict } from '../../lib/sessions/context-view.js';
+import { contextViewOf, freezeDeep, markStrict } from '../../lib/sessions/context.js';
 
 interface Context {
   device: string;

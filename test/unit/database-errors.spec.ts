@@ -2,7 +2,8 @@ import { Logger } from '@nestjs/common';
 import { AuthentifyUnavailableError, AuthentifyUserNotFoundError } from 'nestjs-authentify';
 import { type DataSource, QueryFailedError } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { DuplicateDigestError, runStatement } from '../../lib/store/database-errors.js';
+import { DuplicateDigestError } from '../../lib/sessions/session-store.js';
+import { runStatement } from '../../lib/store/database-errors.js';
 import { type Fault, faultOf } from '../../lib/store/drivers/connections.js';
 
 type Type = DataSource['options']['type'];

@@ -1,8 +1,8 @@
 import type { AbstractAuthToken } from 'nestjs-authentify';
 import { describe, expect, it } from 'vitest';
-import { type DeadlineEdit, editedDeadlines } from '../../lib/sessions/edited-deadlines.js';
-import { rotatedDeadlines } from '../../lib/sessions/rotation.js';
-import { dueSlide } from '../../lib/sessions/sliding-expiry.js';
+import { type DeadlineEdit, editedDeadlines } from '../../lib/sessions/administration.js';
+import { rotatedDeadlines } from '../../lib/sessions/refresh.js';
+import { dueSlide } from '../../lib/sessions/sliding.js';
 
 const NOW = Date.UTC(2026, 0, 15, 12);
 const HOUR = 3_600_000;

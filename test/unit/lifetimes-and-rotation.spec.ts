@@ -9,8 +9,8 @@ import {
   pruneAtOf,
   readOverrides,
 } from '../../lib/sessions/lifetimes.js';
-import { judge, type LateRefresh, rotatedDeadlines } from '../../lib/sessions/rotation.js';
-import { dueSlide } from '../../lib/sessions/sliding-expiry.js';
+import { judge, type LateRefresh, rotatedDeadlines } from '../../lib/sessions/refresh.js';
+import { dueSlide } from '../../lib/sessions/sliding.js';
 
 const NOW = Date.UTC(2026, 0, 15, 12);
 const SECOND = 1_000;
@@ -246,7 +246,7 @@ describe('the verdict on a refresh token that is not the current one', () => {
       rotationSalt: null,
     };
     return judge(
-      { token: session({ rotatedAt }), digests },
+      { session: session({ rotatedAt }), digests },
       { presentedDigest: PREVIOUS, now: NOW, wasCurrent: false, grace: GRACE, ...call },
     );
   }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
 import { OpaqueTokenFormat, randomFamily, randomSecret } from '../../lib/sessions/token-format.js';
-import { type TokenPair, TokenPairFactory } from '../../lib/sessions/token-secrets.js';
+import { type TokenPair, TokenSecrets } from '../../lib/sessions/token-secrets.js';
 import { drawFrom } from '../support/random-source.js';
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
@@ -13,7 +13,7 @@ const SECRET = 43;
 const FAMILY = 22;
 const CHECKSUM = 6;
 
-const pairs = new TokenPairFactory(resolveOptions({}));
+const secrets = new TokenSecrets(resolveOptions({}));
 afterEach(() => drawFrom());
 
 /**
@@ -76,7 +76,7 @@ describe('the tokens of 20,000 logins', () => {
   let families: string[];
   let refresh: string[];
   beforeAll(() => {
-    const parts = Array.from({ length: LOGINS }, () => drawn(pairs.fresh(true)));
+    const parts = Array.from({ length: LOGINS }, () => drawn(secrets.fresh(true)));
     [access, families, refresh] = [0, 1, 2].map((index) => parts.map((part) => part[index]!)) as [
       string[],
       string[],
@@ -132,7 +132,7 @@ describe('what a token tells', () => {
   it('R6: two logins at the same instant share the prefix and nothing else', () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.UTC(2026, 0, 15, 12) });
     for (let round = 0; round < 100; round += 1) {
-      const [one, other] = [pairs.fresh(true), pairs.fresh(true)];
+      const [one, other] = [secrets.fresh(true), secrets.fresh(true)];
       const parts = [...drawn(one), ...drawn(other)];
       for (const [index, part] of parts.entries()) {
         for (const another of parts.slice(index + 1)) expect(overlap(part, another, 9)).toBe(false);
@@ -143,13 +143,13 @@ describe('what a token tells', () => {
   it('R6: nothing but random bytes goes into a token: neither the time nor the process’s past', () => {
     drawFrom((size) => Buffer.alloc(size, 0xa5));
     vi.useFakeTimers({ toFake: ['Date'], now: 0 });
-    const atTheEpoch = pairs.fresh(true);
+    const atTheEpoch = secrets.fresh(true);
     vi.setSystemTime(Date.UTC(2040, 5, 1));
-    expect(pairs.fresh(true)).toEqual(atTheEpoch);
-    expect(new TokenPairFactory(resolveOptions({})).fresh(true)).toEqual(atTheEpoch);
+    expect(secrets.fresh(true)).toEqual(atTheEpoch);
+    expect(new TokenSecrets(resolveOptions({})).fresh(true)).toEqual(atTheEpoch);
 
     drawFrom();
-    expect(pairs.fresh(true)).not.toEqual(atTheEpoch);
+    expect(secrets.fresh(true)).not.toEqual(atTheEpoch);
   });
 
   it('R1: 32 bytes are asked for per secret and 16 for a family, none of them twice used', () => {
@@ -158,7 +158,7 @@ describe('what a token tells', () => {
       sizes.push(size);
       return Buffer.alloc(size, sizes.length);
     });
-    const { access, refresh } = pairs.fresh(true);
+    const { access, refresh } = secrets.fresh(true);
     expect(sizes.toSorted((one, other) => one - other)).toEqual([16, 32, 32]);
     expect(access.slice(HEAD, -CHECKSUM)).not.toBe(refresh!.slice(HEAD + FAMILY, -CHECKSUM));
   });
@@ -181,7 +181,7 @@ describe('a random source that fails', () => {
     });
     expect(() => randomSecret()).toThrow('no entropy');
     expect(() => randomFamily()).toThrow('no entropy');
-    expect(() => pairs.fresh(true)).toThrow('no entropy');
-    expect(() => pairs.fresh(false)).toThrow('no entropy');
+    expect(() => secrets.fresh(true)).toThrow('no entropy');
+    expect(() => secrets.fresh(false)).toThrow('no entropy');
   });
 });

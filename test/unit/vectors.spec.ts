@@ -11,7 +11,7 @@ import {
   OpaqueTokenFormat,
   type TokenKind,
 } from '../../lib/sessions/token-format.js';
-import { TokenPairFactory } from '../../lib/sessions/token-secrets.js';
+import { TokenSecrets } from '../../lib/sessions/token-secrets.js';
 
 interface ValidToken {
   kind: TokenKind;
@@ -83,12 +83,16 @@ describe('the test vectors', () => {
   it.each(read<Successor[]>('successors'))(
     'R32: give the pair after a refresh of $prefix, session $sessionId, key $key, salt $salt',
     ({ presented, salt, sessionId, key, prefix, accessSecret, refreshSecret, accessToken, refreshToken }) => {
-      const pairs = new TokenPairFactory(resolveOptions({ tokenPrefix: prefix }));
       const form = formWith('sha256', key);
-      const family = pairs.format.familyOf(presented);
+      const family = new OpaqueTokenFormat(prefix).familyOf(presented);
 
-      const secrets = pairs.digester.successorSecrets(presented, { form, salt, sessionId });
-      const pair = pairs.successor({ raw: presented, family, salt, form, sessionId });
+      const secrets = new TokenDigester(['sha256'], [form.key]).successorSecrets(presented, { form, salt, sessionId });
+      const pair = new TokenSecrets(resolveOptions({ tokenPrefix: prefix })).successor({
+        presented: { raw: presented, family },
+        salt,
+        form,
+        sessionId,
+      });
 
       expect(secrets).toEqual({ access: bytes(accessSecret), refresh: bytes(refreshSecret) });
       expect(pair).toEqual({ access: accessToken, refresh: refreshToken });

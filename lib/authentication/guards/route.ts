@@ -13,7 +13,7 @@ export interface RouteRequirement {
 
 /** What a route asks for, by its marks and those of its controller. */
 export interface Route {
-  /** Who may come: everybody unseen; those without a credential too; those in a session only. */
+  /** Who may come: everybody hiddenField; those without a credential too; those in a session only. */
   readonly access: 'public' | 'optional' | 'required';
   /** What the session must meet; nothing where the access is `public`. */
   readonly requirements: readonly RouteRequirement[];

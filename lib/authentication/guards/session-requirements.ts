@@ -1,6 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { AbstractAuthToken } from '../../sessions/entities/abstract-auth-token.js';
-import { unseen } from '../../sessions/hidden-field.js';
+import { hiddenField } from '../../sessions/hidden.js';
 import { Challenge } from '../challenge.js';
 import { unauthorized } from '../denials.js';
 import { failureIn, requestOf } from '../request-context.js';
@@ -15,7 +15,7 @@ interface Outcome {
   settled: void | Promise<void>;
 }
 
-const outcomes = unseen<Outcome[]>();
+const outcomes = hiddenField<Outcome[]>();
 
 /**
  * The one place that decides whether the session a request acts in meets what its route asks for (R69). Guards of the

@@ -28,7 +28,7 @@ export async function list(flags: ListFlags): Promise<void> {
 }
 
 async function pageOf({ table }: SessionStore, flags: ListFlags, now: number): Promise<AbstractAuthToken[]> {
-  const userId = flags.user === undefined ? undefined : table.ownerKey(flags.user);
+  const userId = flags.user === undefined ? undefined : table.userKey(flags.user);
   const end = flags.after === undefined ? null : await positionOf(table, sessionId(flags.after));
   return table.read((page) => {
     if (userId !== undefined) page.where(table.ownedBy(userId));

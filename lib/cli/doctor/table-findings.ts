@@ -1,5 +1,5 @@
 import type { EntityMetadata, QueryRunner, Table } from 'typeorm';
-import { ownerOf } from '../../store/present-users.js';
+import { ownerOf } from '../../store/users.js';
 import { CHANGE_TABLE, schemaFaults } from '../../store/table-schema.js';
 import { dueOf } from '../commands/prune.js';
 import type { SessionStore } from '../session-store.js';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import type { Milliseconds } from '../../options/duration.js';
 import { isPast } from '../../sessions/entities/abstract-auth-token.js';
-import { toAsciiJson } from '../../sessions/entities/context.transformer.js';
+import { toAsciiJson } from '../../sessions/context.js';
 import { deadlinesFrom, type Lifetimes, pruneAtOf } from '../../sessions/lifetimes.js';
 import type { SourceRow } from './source-rows.js';
 

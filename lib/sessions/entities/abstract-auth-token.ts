@@ -1,7 +1,7 @@
 import { inspect, type InspectOptions } from 'node:util';
 import { Column, type ColumnOptions, Index, PrimaryColumn } from 'typeorm';
 import type { AuthType } from '../auth-type.js';
-import { contextViewOf } from '../context-view.js';
+import { contextViewOf } from '../context.js';
 import { hide } from '../hidden.js';
 import type { DeepReadonly, JsonObject } from '../json.js';
 import { contextTransformer } from './context.transformer.js';

@@ -1,6 +1,7 @@
 import type { AbstractAuthToken, AnyAuthToken } from '../../sessions/entities/abstract-auth-token.js';
 import { aboutSubscribers, hasMethod, listensTo } from '../drivers/subscribers.js';
-import { DIGEST_COLUMNS, type StoredToken, type TokenTable } from '../session-table.js';
+import type { StoredSession } from '../../sessions/session-store.js';
+import { DIGEST_COLUMNS, type SessionTable } from '../session-table.js';
 import type { Transaction } from '../transaction.js';
 import { DigestQuery } from './digest-query.js';
 import { LookupQueue, rowUnder } from './queue.js';
@@ -18,7 +19,7 @@ export class CompiledLookup<TToken extends AnyAuthToken> {
   private readonly familyQueue: LookupQueue;
 
   /** @throws NotCompilableError for an entity that only TypeORM can read. */
-  constructor(private readonly table: TokenTable<TToken>) {
+  constructor(private readonly table: SessionTable<TToken>) {
     this.access = new DigestQuery(table.statements, 'accessTokenHash', ['accessTokenHash']);
     this.family = new DigestQuery(table.statements, 'refreshFamilyHash', DIGEST_COLUMNS);
     this.accessQueue = new LookupQueue((digests) => this.access.find(digests));
@@ -36,13 +37,13 @@ export class CompiledLookup<TToken extends AnyAuthToken> {
     return row ? this.table.release(this.access.entityOf(row) as AbstractAuthToken) : null;
   }
 
-  async byFamily(digests: readonly string[], transaction?: Transaction): Promise<StoredToken<TToken> | null> {
+  async byFamily(digests: readonly string[], transaction?: Transaction): Promise<StoredSession<TToken> | null> {
     const row = transaction
       ? rowUnder(digests, await this.family.find(digests, transaction))
       : await this.familyQueue.find(digests);
     if (!row) return null;
     return {
-      token: this.table.release(this.family.entityOf(row) as AbstractAuthToken),
+      session: this.table.release(this.family.entityOf(row) as AbstractAuthToken),
       digests: this.family.digestsOf(row),
     };
   }

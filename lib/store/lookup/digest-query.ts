@@ -1,5 +1,5 @@
 import type { EntityMetadata, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
-import type { StoredDigests } from '../session-table.js';
+import type { StoredDigests } from '../../sessions/session-store.js';
 import type { Transaction } from '../transaction.js';
 import { CompiledEntity, type Place } from './compiled-entity.js';
 import { isMysql, prepareStatement } from '../drivers/prepared-statement.js';

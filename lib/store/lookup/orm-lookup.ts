@@ -1,17 +1,18 @@
 import type { EntityMetadata, SelectQueryBuilder } from 'typeorm';
 import type { AbstractAuthToken, AnyAuthToken } from '../../sessions/entities/abstract-auth-token.js';
-import { joinUser } from '../present-users.js';
-import { DIGEST_COLUMNS, type StoredToken, type TokenTable } from '../session-table.js';
+import { joinUser } from '../users.js';
+import type { StoredSession } from '../../sessions/session-store.js';
+import { DIGEST_COLUMNS, type SessionTable } from '../session-table.js';
 
 /** Looks sessions up through TypeORM: by id, and by digest, one statement each, for entities that cannot be compiled. */
 export class OrmLookup<TToken extends AnyAuthToken> {
-  constructor(private readonly table: TokenTable<TToken>) {}
+  constructor(private readonly table: SessionTable<TToken>) {}
 
   async byAccessToken(digests: readonly string[]): Promise<TToken | null> {
-    return (await this.find('accessTokenHash', digests))?.token ?? null;
+    return (await this.find('accessTokenHash', digests))?.session ?? null;
   }
 
-  byFamily(digests: readonly string[]): Promise<StoredToken<TToken> | null> {
+  byFamily(digests: readonly string[]): Promise<StoredSession<TToken> | null> {
     return this.find('refreshFamilyHash', digests);
   }
 
@@ -26,7 +27,7 @@ export class OrmLookup<TToken extends AnyAuthToken> {
   private async find(
     column: 'accessTokenHash' | 'refreshFamilyHash',
     digests: readonly string[],
-  ): Promise<StoredToken<TToken> | null> {
+  ): Promise<StoredSession<TToken> | null> {
     const found = await this.table.read((rows) =>
       this.withRelations(rows)
         .addSelect(DIGEST_COLUMNS.map((name) => `token.${name}`))

@@ -5,7 +5,8 @@ import type { AbstractAuthToken, AnyAuthToken } from '../../sessions/entities/ab
 import { CompiledLookup } from './compiled-lookup.js';
 import { NotCompilableError } from './plain-entity.js';
 import { OrmLookup } from './orm-lookup.js';
-import { type StoredToken, TokenTable } from '../session-table.js';
+import type { StoredSession } from '../../sessions/session-store.js';
+import { SessionTable } from '../session-table.js';
 
 /** How many sessions are asked for in one statement. */
 const BATCH = 1_000;
@@ -21,12 +22,12 @@ export class SessionLookup<TToken extends AnyAuthToken = AbstractAuthToken> {
   private compiled?: CompiledLookup<TToken> | null;
   private hasToldOfSubscriber = false;
 
-  constructor(private readonly table: TokenTable<TToken>) {
+  constructor(private readonly table: SessionTable<TToken>) {
     this.orm = new OrmLookup(table);
   }
 
   /** The same look-ups in an app's transaction. */
-  within(table: TokenTable<TToken>): SessionLookup<TToken> {
+  within(table: SessionTable<TToken>): SessionLookup<TToken> {
     const lookup = new SessionLookup(table);
     this.prepare();
     lookup.compiled = this.compiled ?? null;
@@ -40,7 +41,7 @@ export class SessionLookup<TToken extends AnyAuthToken = AbstractAuthToken> {
   }
 
   /** @param digests of one family part, one per key. */
-  byFamily(digests: readonly string[]): Promise<StoredToken<TToken> | null> {
+  byFamily(digests: readonly string[]): Promise<StoredSession<TToken> | null> {
     return this.prepare().byFamily(digests, this.table.transaction);
   }
 
