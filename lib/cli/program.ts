@@ -5,7 +5,7 @@ import { SESSION_STATES } from '../sessions/state.js';
 import type { IssueFlags } from './commands/issue.js';
 import type { ListFlags } from './commands/list.js';
 import type { RevokeFlags } from './commands/revoke.js';
-import type { AppFlags } from './session-store.js';
+import type { AppFlags } from './registration.js';
 
 const { version } = createRequire(import.meta.url)('nestjs-authentify/package.json') as { version: string };
 

@@ -4,11 +4,11 @@ import { optionFindings } from '../doctor/option-findings.js';
 import { tableFindings } from '../doctor/table-findings.js';
 import { ExitCode } from '../failure.js';
 import { count, print } from '../output.js';
-import { type AppFlags, type SessionStore, withSessionStore } from '../session-store.js';
+import { type AppFlags, type OpenedRegistration, withRegistration } from '../registration.js';
 
 /** `authentify doctor`: what to change about options, database and table; exits with 1 where there is more than notes. */
 export async function doctor(flags: AppFlags): Promise<void> {
-  const check = async (store: SessionStore): Promise<void> => {
+  const check = async (store: OpenedRegistration): Promise<void> => {
     const database = await databaseFindings(store);
     const findings = [...optionFindings(store.options), ...database.findings, ...(await tableFindings(store))];
     const { notes } = database;
@@ -17,7 +17,7 @@ export async function doctor(flags: AppFlags): Promise<void> {
     print({ json: { findings, notes }, text }, flags);
     if (findings.length > 0) process.exitCode = ExitCode.FAILED;
   };
-  await withSessionStore(flags, check, { checkSchema: false });
+  await withRegistration(flags, check, { checkSchema: false });
 }
 
 function describe({ subject, problem, remedy, source }: Finding): string {

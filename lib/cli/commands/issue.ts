@@ -1,7 +1,7 @@
 import type { AuthType } from '../../sessions/auth-type.js';
 import { UsageError } from '../failure.js';
 import { print } from '../output.js';
-import { type AppFlags, withSessionStore } from '../session-store.js';
+import { type AppFlags, withRegistration } from '../registration.js';
 
 export interface IssueFlags extends AppFlags {
   user: string;
@@ -17,7 +17,7 @@ export async function issue(flags: IssueFlags): Promise<void> {
     accessExpiresIn: flags.expiresIn,
     ...(flags.json ? {} : { refreshExpiresIn: null }),
   };
-  await withSessionStore(flags, async ({ tokens }) => {
+  await withRegistration(flags, async ({ tokens }) => {
     const issued =
       flags.type === 'cookie'
         ? await tokens.generateCookieToken(flags.user, options)

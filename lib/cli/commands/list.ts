@@ -6,7 +6,7 @@ import { canonicalUuid } from '../../sessions/uuid.js';
 import { UsageError } from '../failure.js';
 import { keyInJson } from '../../sessions/json.js';
 import { columns, print } from '../output.js';
-import { type AppFlags, type SessionStore, withSessionStore } from '../session-store.js';
+import { type AppFlags, type OpenedRegistration, withRegistration } from '../registration.js';
 
 export interface ListFlags extends AppFlags {
   user?: string;
@@ -19,7 +19,7 @@ const HEADINGS = ['ID', 'USER', 'TYPE', 'STATE', 'CREATED', 'LAST REFRESHED', 'E
 
 /** `authentify list`: a page of sessions, newest first; the next one goes on after its last id. */
 export async function list(flags: ListFlags): Promise<void> {
-  await withSessionStore(flags, async (store) => {
+  await withRegistration(flags, async (store) => {
     const now = Date.now();
     const sessions = await pageOf(store, flags, now);
     const shown = sessions.map((token) => viewOf(token, now));
@@ -27,7 +27,7 @@ export async function list(flags: ListFlags): Promise<void> {
   });
 }
 
-async function pageOf({ table }: SessionStore, flags: ListFlags, now: number): Promise<AbstractAuthToken[]> {
+async function pageOf({ table }: OpenedRegistration, flags: ListFlags, now: number): Promise<AbstractAuthToken[]> {
   const userId = flags.user === undefined ? undefined : table.userKey(flags.user);
   const end = flags.after === undefined ? null : await positionOf(table, sessionId(flags.after));
   return table.read((page) => {

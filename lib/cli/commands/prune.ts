@@ -1,11 +1,11 @@
 import { prunable } from '../../store/last-deadline.js';
 import { count, print } from '../output.js';
 import { withProgress } from '../progress.js';
-import { type AppFlags, type SessionStore, withSessionStore } from '../session-store.js';
+import { type AppFlags, type OpenedRegistration, withRegistration } from '../registration.js';
 
 /** `authentify prune`: the prune job, once, as safe beside others as in the app. */
 export async function prune(flags: AppFlags): Promise<void> {
-  await withSessionStore(flags, async ({ tokens, table }) => {
+  await withRegistration(flags, async ({ tokens, table }) => {
     const now = Date.now();
     const left = (): Promise<number> => dueOf(table, now);
     const started = performance.now();
@@ -15,6 +15,6 @@ export async function prune(flags: AppFlags): Promise<void> {
   });
 }
 
-export function dueOf(table: SessionStore['table'], now: number): Promise<number> {
+export function dueOf(table: OpenedRegistration['table'], now: number): Promise<number> {
   return table.read((rows) => rows.where(prunable(now)).getCount());
 }

@@ -1,6 +1,6 @@
 import { UsageError } from '../failure.js';
 import { count, print } from '../output.js';
-import { type AppFlags, withSessionStore } from '../session-store.js';
+import { type AppFlags, withRegistration } from '../registration.js';
 
 export interface RevokeFlags extends AppFlags {
   id?: string;
@@ -11,7 +11,7 @@ export interface RevokeFlags extends AppFlags {
 export async function revoke(flags: RevokeFlags): Promise<void> {
   const { id, user } = flags;
   if ((id === undefined) === (user === undefined)) throw new UsageError('Give either --id or --user');
-  await withSessionStore(flags, async ({ tokens }) => {
+  await withRegistration(flags, async ({ tokens }) => {
     const ended =
       user === undefined ? await tokens.revokeToken({ id: id ?? '' }) : await tokens.revokeAllUserTokens(user);
     print({ json: { ended }, text: `Ended ${count(ended, 'session')}` }, flags);

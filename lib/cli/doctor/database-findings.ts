@@ -1,12 +1,12 @@
 import { SqlComment } from '../../store/drivers/sql-comment.js';
-import type { SessionStore } from '../session-store.js';
+import type { OpenedRegistration } from '../registration.js';
 import type { Finding } from './finding.js';
 
 /** Asks the database; no rows where it does not know what is asked. */
 type Ask = (sql: string) => Promise<Record<string, unknown>[]>;
 
 /** What is beneath and between, as far as it can be seen: what changes no outcome of the library is a note. */
-export async function databaseFindings(store: SessionStore): Promise<{ findings: Finding[]; notes: Finding[] }> {
+export async function databaseFindings(store: OpenedRegistration): Promise<{ findings: Finding[]; notes: Finding[] }> {
   const { dataSource, options } = store;
   const comment = new SqlComment(options.sqlComment, dataSource);
   const queryRunner = dataSource.createQueryRunner('master');
@@ -34,7 +34,7 @@ interface Kind {
   /** The name of a proxy that may send reads elsewhere. */
   proxy(ask: Ask): Promise<string | undefined>;
   /** Columns that take different texts for the same. */
-  foldingColumns?(ask: Ask, store: SessionStore): Promise<string[]>;
+  foldingColumns?(ask: Ask, store: OpenedRegistration): Promise<string[]>;
 }
 
 const postgres: Kind = {
@@ -84,7 +84,7 @@ const folding = (column: string): Finding => ({
 });
 
 /** What the app's own queries of sessions may meet. */
-function appReads({ dataSource: { options } }: SessionStore): Finding[] {
+function appReads({ dataSource: { options } }: OpenedRegistration): Finding[] {
   const { cache } = options as { cache?: boolean | { alwaysEnabled?: boolean } };
   const notes: Finding[] = [];
   if (typeof cache === 'object' && cache.alwaysEnabled) {

@@ -1,5 +1,5 @@
 import type { QueryRunner } from 'typeorm';
-import type { SessionStore } from '../session-store.js';
+import type { OpenedRegistration } from '../registration.js';
 
 /** Whether the database would find rows by this column through an index, as it says itself. */
 type Explainer = (
@@ -44,7 +44,10 @@ const LOOK_UPS: Record<string, string> = {
 };
 
 /** Columns whose index the database would not use. */
-export async function unusedIndexes(queryRunner: QueryRunner, { dataSource, rows }: SessionStore): Promise<string[]> {
+export async function unusedIndexes(
+  queryRunner: QueryRunner,
+  { dataSource, rows }: OpenedRegistration,
+): Promise<string[]> {
   const uses = EXPLAINERS[dataSource.options.type];
   if (!uses) return [];
   const unused: string[] = [];

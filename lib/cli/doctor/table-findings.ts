@@ -2,14 +2,14 @@ import type { EntityMetadata, QueryRunner, Table } from 'typeorm';
 import { ownerOf } from '../../store/users.js';
 import { CHANGE_TABLE, schemaFaults } from '../../store/table-schema.js';
 import { dueOf } from '../commands/prune.js';
-import type { SessionStore } from '../session-store.js';
+import type { OpenedRegistration } from '../registration.js';
 import type { Finding } from './finding.js';
 import { unusedIndexes } from './index-use.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Where the table is not what the entity describes, where its indexes are of no use, and what lies about in it. */
-export async function tableFindings(store: SessionStore): Promise<Finding[]> {
+export async function tableFindings(store: OpenedRegistration): Promise<Finding[]> {
   const { dataSource, rows } = store;
   const { metadata } = rows;
   const queryRunner = dataSource.createQueryRunner('master');
@@ -52,7 +52,7 @@ function missingOwner({ foreignKeys }: Table, metadata: EntityMetadata): Finding
   return [{ subject, problem, remedy: CHANGE_TABLE, source: 'ASVS 7.4.2' }];
 }
 
-async function idleIndexes(queryRunner: QueryRunner, store: SessionStore): Promise<Finding[]> {
+async function idleIndexes(queryRunner: QueryRunner, store: OpenedRegistration): Promise<Finding[]> {
   const unused = await unusedIndexes(queryRunner, store);
   return unused.map((subject) => ({
     subject,
@@ -61,7 +61,7 @@ async function idleIndexes(queryRunner: QueryRunner, store: SessionStore): Promi
   }));
 }
 
-async function overdue({ table, rows }: SessionStore): Promise<Finding[]> {
+async function overdue({ table, rows }: OpenedRegistration): Promise<Finding[]> {
   const due = await dueOf(table, Date.now() - DAY_MS);
   if (due === 0) return [];
   return [

@@ -23,7 +23,7 @@ export interface AppFlags {
 }
 
 /** The app's sessions, as its own code would reach them. */
-export interface SessionStore {
+export interface OpenedRegistration {
   dataSource: DataSource;
   options: ResolvedOptions;
   tokens: TokenService;
@@ -36,9 +36,9 @@ export interface SessionStore {
  *
  * @throws AuthentifyConfigurationError where tables or columns are missing, unless the command looks for that itself.
  */
-export async function withSessionStore<T>(
+export async function withRegistration<T>(
   flags: AppFlags,
-  work: (store: SessionStore) => Promise<T>,
+  work: (store: OpenedRegistration) => Promise<T>,
   { checkSchema = true }: { checkSchema?: boolean } = {},
 ): Promise<T> {
   const options = await optionsOf(flags);
