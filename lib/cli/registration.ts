@@ -1,19 +1,22 @@
 import { type INestApplicationContext, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { type DataSource, type EntityMetadata, type Repository, TypeORMError } from 'typeorm';
+import { type DataSource, type EntityMetadata, TypeORMError } from 'typeorm';
 import { AUTHENTIFY_OPTIONS } from '../constants.js';
 import { AuthentifyModule } from '../authentify.module.js';
 import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { AbstractAuthToken } from '../sessions/entities/abstract-auth-token.js';
+import { TokenService } from '../sessions/token.service.js';
+import { TokenDirectory } from '../store/directory.js';
+import { StoreHealth } from '../store/health.js';
 import { assertSchema, leaveUnchecked } from '../store/schema-check.js';
 import { SessionTable } from '../store/session-table.js';
-import { TokenService } from '../sessions/token.service.js';
+import { UserDirectory } from '../store/user-directory.js';
 import { loadDataSource, loadOptions } from './app-files.js';
 import { ConnectionError, UsageError } from './failure.js';
 
-/** Which app a command is about, and what it prints. */
+/** The flags of all commands: the app's files, its token entity, the output. */
 export interface AppFlags {
   dataSource: string;
   options?: string;
@@ -24,11 +27,11 @@ export interface AppFlags {
 
 /** The app's sessions, as its own code would reach them. */
 export interface OpenedRegistration {
-  dataSource: DataSource;
   options: ResolvedOptions;
   tokens: TokenService;
-  table: SessionTable;
-  rows: Repository<AbstractAuthToken>;
+  sessions: TokenDirectory;
+  users: UserDirectory;
+  health: StoreHealth;
 }
 
 /**
@@ -38,7 +41,7 @@ export interface OpenedRegistration {
  */
 export async function withRegistration<T>(
   flags: AppFlags,
-  work: (store: OpenedRegistration) => Promise<T>,
+  work: (registration: OpenedRegistration) => Promise<T>,
   { checkSchema = true }: { checkSchema?: boolean } = {},
 ): Promise<T> {
   const options = await optionsOf(flags);
@@ -49,12 +52,13 @@ export async function withRegistration<T>(
     leaveUnchecked(dataSource);
     app = await startModule(dataSource, tokenEntity, options);
     if (checkSchema) await assertSchema(dataSource, tokenEntity).catch(throwIfConfiguration);
+    const resolved = app.get<ResolvedOptions>(AUTHENTIFY_OPTIONS);
     return await work({
-      dataSource,
-      options: app.get<ResolvedOptions>(AUTHENTIFY_OPTIONS),
+      options: resolved,
       tokens: app.get<TokenService>(TokenService),
-      table: app.get<SessionTable>(SessionTable),
-      rows: dataSource.getRepository(tokenEntity),
+      sessions: app.get<TokenDirectory>(TokenDirectory),
+      users: app.get(UserDirectory),
+      health: new StoreHealth(dataSource, tokenEntity, app.get<SessionTable>(SessionTable), resolved.sqlComment),
     });
   } finally {
     await app?.close();

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { withProgress } from '../../lib/cli/progress.js';
+import { withProgress } from '../../lib/cli/output.js';
 
 let written: string[];
 let finish: () => void;

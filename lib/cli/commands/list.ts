@@ -1,10 +1,8 @@
 import type { AbstractAuthToken } from '../../sessions/entities/abstract-auth-token.js';
-import { newestFirst, olderThan, positionOf } from '../../store/login-order.js';
-import { STATE_CONDITIONS } from '../../store/session-conditions.js';
+import { keyInJson } from '../../sessions/json.js';
 import { type SessionState, sessionStateOf } from '../../sessions/state.js';
 import { canonicalUuid } from '../../sessions/uuid.js';
 import { UsageError } from '../failure.js';
-import { keyInJson } from '../../sessions/json.js';
 import { columns, print } from '../output.js';
 import { type AppFlags, type OpenedRegistration, withRegistration } from '../registration.js';
 
@@ -19,22 +17,26 @@ const HEADINGS = ['ID', 'USER', 'TYPE', 'STATE', 'CREATED', 'LAST REFRESHED', 'E
 
 /** `authentify list`: a page of sessions, newest first; the next one goes on after its last id. */
 export async function list(flags: ListFlags): Promise<void> {
-  await withRegistration(flags, async (store) => {
+  await withRegistration(flags, async (registration) => {
     const now = Date.now();
-    const sessions = await pageOf(store, flags, now);
+    const sessions = await pageOf(registration, flags, now);
     const shown = sessions.map((token) => viewOf(token, now));
     print({ json: shown, text: columns([HEADINGS, ...shown.map(lineOf)]) }, flags);
   });
 }
 
-async function pageOf({ table }: OpenedRegistration, flags: ListFlags, now: number): Promise<AbstractAuthToken[]> {
-  const userId = flags.user === undefined ? undefined : table.userKey(flags.user);
-  const end = flags.after === undefined ? null : await positionOf(table, sessionId(flags.after));
-  return table.read((page) => {
-    if (userId !== undefined) page.where(table.ownedBy(userId));
-    if (flags.state) page.andWhere(STATE_CONDITIONS[flags.state], { now });
-    return newestFirst(olderThan(page, end)).limit(flags.limit).getMany();
-  });
+/** A full page, if there are so many: a rare state is looked for stretch by stretch. */
+async function pageOf({ sessions, users }: OpenedRegistration, flags: ListFlags, now: number) {
+  const { state, limit } = flags;
+  const userId = flags.user === undefined ? undefined : users.keyOf(flags.user);
+  const found: AbstractAuthToken[] = [];
+  let after = flags.after === undefined ? undefined : sessionId(flags.after);
+  do {
+    const page = await sessions.page({ userId, state, limit: limit - found.length, after, now });
+    found.push(...page.sessions);
+    after = page.next ?? undefined;
+  } while (after !== undefined && found.length < limit);
+  return found;
 }
 
 function sessionId(text: string): string {
@@ -45,7 +47,7 @@ function sessionId(text: string): string {
 
 type SessionView = ReturnType<typeof viewOf>;
 
-/** What there is to know of a session; columns of the app's own stay its own. */
+/** A session in JSON: named fields only, so that no column of the app's slips out. */
 function viewOf(token: AbstractAuthToken, now: number) {
   const { id, authType, context, createdAt, lastRefreshedAt, expiresAt, refreshUntil } = token;
   const userId = keyInJson(token.userId);
@@ -59,7 +61,7 @@ function lineOf({ id, userId, authType, state, ...session }: SessionView): strin
   return [id, String(userId), authType, state, ...instants.map(dateOf)];
 }
 
-/** Also of what somebody else wrote into the row. */
+/** Somebody else may have written no date into the row. */
 function dateOf(instant: Date | null): string {
   if (instant === null) return '–';
   return Number.isNaN(instant.getTime()) ? 'no date' : instant.toISOString();

@@ -1,6 +1,15 @@
-import type { Milliseconds } from '../../options/duration.js';
-import type { ResolvedOptions } from '../../options/resolved-options.js';
-import type { Finding } from './finding.js';
+import type { Milliseconds } from '../options/duration.js';
+import type { ResolvedOptions } from '../options/resolved-options.js';
+
+/** One thing to change. */
+export interface Finding {
+  /** The option, column or index at fault. */
+  subject: string;
+  problem: string;
+  remedy: string;
+  /** The requirement of OWASP ASVS that it violates, if there is one. */
+  source?: string;
+}
 
 const DAY: Milliseconds = 24 * 60 * 60 * 1000;
 
@@ -100,7 +109,7 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-/** What the options leave open. */
+/** The rules that options break. */
 export function optionFindings(options: ResolvedOptions): Finding[] {
   const broken = RULES.filter(({ isBroken }) => isBroken(options));
   return broken.map(({ subject, problem, remedy, source }) => ({ subject, problem, remedy, source }));
