@@ -4,7 +4,6 @@ import type { AuthentifyExtras, LegacyTokens } from './authentify-options.js';
 import * as is from './option-checks.js';
 import { checkTogether } from './option-rules.js';
 import type { ResolvedOptions } from './resolved-options.js';
-import { isActiveByDefault } from './says-yes.js';
 
 /**
  * RFC 9110 §5.6.2, the grammar of scheme and cookie names. No longer, because browsers drop cookies of more than
@@ -98,7 +97,7 @@ const OPTIONS: { readonly [Name in keyof ResolvedOptions]: is.Check<ResolvedOpti
   cookie: is.optional({}, cookie),
   csrf: is.optional({}, (value) => (value === false ? false : csrf(value))),
   realm: is.optional('api', is.text(REALM, 'must be printable ASCII without quotes and backslashes')),
-  isUserActive: is.optional(isActiveByDefault, is.callable as is.Check<ResolvedOptions['isUserActive']>),
+  isUserActive: is.absentOr(is.callable as is.Check<NonNullable<ResolvedOptions['isUserActive']>>),
   acceptLegacyTokens: is.absentOr(legacyTokens),
   contextMaxBytes: is.optional(4096, is.wholeNumber(2, 65_535)),
   preparedStatements: is.optional(true, is.flag),

@@ -30,7 +30,8 @@ export interface ResolvedOptions {
   readonly cookie: Readonly<Required<Omit<CookieOptions, 'domain'>> & Pick<CookieOptions, 'domain'>>;
   readonly csrf: { readonly trustedOrigins: readonly string[]; readonly requireOrigin: boolean } | false;
   readonly realm: string;
-  readonly isUserActive: (user: unknown) => boolean | Promise<boolean>;
+  /** `null` = the user's own `isActive` tells. */
+  readonly isUserActive: ((user: unknown) => boolean | Promise<boolean>) | null;
   readonly acceptLegacyTokens: LegacyTokens | null;
   readonly contextMaxBytes: number;
   readonly preparedStatements: boolean;

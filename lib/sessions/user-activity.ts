@@ -1,20 +1,20 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { from, lastValueFrom, throwError, timeout } from 'rxjs';
 import { AUTHENTIFY_OPTIONS } from '../constants.js';
+import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
 import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
 import type { Milliseconds } from '../options/duration.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
-import { isActiveByDefault, saysYes } from '../options/says-yes.js';
-import { LATE, within } from '../options/within.js';
 import { SessionStore } from './session-store.js';
 
 /** How long `isUserActive` may take. */
 const PATIENCE: Milliseconds = 5_000;
+const NUMBER = /^[+-]?\d+(?:\.\d+)?$/;
 
 /** Whether users may act now, as `isUserActive` says: by the app's own function, or by `isActive` of the entity (R51). */
 @Injectable()
 export class UserActivity {
   private readonly logger = new Logger(UserActivity.name);
-  private readonly isDefault: boolean;
   /** Classes of users that have `isActive`, so that a user without a value is one who is not active. */
   private deciding: ReadonlySet<unknown> = new Set();
   private isReported = false;
@@ -22,13 +22,11 @@ export class UserActivity {
   constructor(
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
     private readonly store: SessionStore,
-  ) {
-    this.isDefault = options.isUserActive === isActiveByDefault;
-  }
+  ) {}
 
-  /** @throws AuthentifyConfigurationError at boot where the default cannot judge: it would let everybody in (R73). */
+  /** @throws AuthentifyConfigurationError at boot where `isActive` cannot tell: it would let everybody in (R73). */
   check(): void {
-    if (this.isDefault) this.deciding = this.store.classesWithIsActive();
+    if (this.options.isUserActive === null) this.deciding = this.store.classesWithIsActive();
   }
 
   /**
@@ -36,15 +34,19 @@ export class UserActivity {
    * @throws AuthentifyConfigurationError where it says neither.
    */
   isActive(user: object): boolean | Promise<boolean> {
-    const answer: unknown = this.options.isUserActive(user);
-    if (isPromise(answer)) return this.inTime(answer);
-    const isMissing = this.isDefault && (user as { isActive?: unknown }).isActive === undefined;
-    return isMissing ? !this.deciding.has(user.constructor) : saysYes(answer);
+    const { isUserActive } = this.options;
+    if (isUserActive === null) return this.saysSo(user);
+    const answer: unknown = isUserActive(user);
+    return isPromise(answer) ? this.inTime(answer) : saysYes(answer);
+  }
+
+  private saysSo(user: { isActive?: unknown }): boolean {
+    return user.isActive === undefined ? !this.deciding.has(user.constructor) : saysYes(user.isActive);
   }
 
   private async inTime(answer: PromiseLike<unknown>): Promise<boolean> {
-    const value = await within(PATIENCE, answer);
-    if (value === LATE) throw this.tooLate();
+    const late = timeout({ first: PATIENCE, with: () => throwError(() => this.tooLate()) });
+    const value = await lastValueFrom(from(answer).pipe(late));
     this.isReported = false;
     return saysYes(value);
   }
@@ -58,6 +60,32 @@ export class UserActivity {
     this.isReported = true;
     return new AuthentifyUnavailableError({ cause: new Error(problem) });
   }
+}
+
+/**
+ * Whether a value says yes, however a database and its driver spell that: `true`, a number that is not 0, as text too
+ * (`bigint`, `decimal`), a byte that is not 0 (`bit` of MySQL). `null`, `undefined` and `''` say no.
+ *
+ * @throws AuthentifyConfigurationError for what says neither, such as 'no', which JavaScript would take for a yes (R73).
+ */
+function saysYes(value: unknown): boolean {
+  if (!value) return false;
+  if (value === true || typeof value === 'number' || typeof value === 'bigint') return true;
+  if (typeof value === 'string' && NUMBER.test(value)) return Number(value) !== 0;
+  if (ArrayBuffer.isView(value)) {
+    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength).some((byte) => byte !== 0);
+  }
+  throw new AuthentifyConfigurationError(
+    'isUserActive',
+    `must say true or false, but the answer is ${describe(value)}; nobody is let in by it. ` +
+      "Give isUserActive a comparison, such as (user) => user.state === 'active'",
+  );
+}
+
+/** Never the value itself, which may be anything the app keeps of a user. */
+function describe(value: object | string | symbol): string {
+  if (typeof value === 'string') return 'a text';
+  return typeof value === 'object' ? `an instance of ${value.constructor?.name ?? 'no class'}` : `a ${typeof value}`;
 }
 
 function isPromise(value: unknown): value is PromiseLike<unknown> {

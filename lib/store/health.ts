@@ -1,7 +1,7 @@
 import type { DataSource, EntityMetadata, ObjectType, QueryRunner, Table } from 'typeorm';
 import type { AbstractAuthToken } from '../sessions/entities/abstract-auth-token.js';
 import { SqlComment } from './drivers/sql-comment.js';
-import { prunable } from './last-deadline.js';
+import { prunable } from './session-conditions.js';
 import type { SessionTable } from './session-table.js';
 import { type SchemaFault, schemaFaults } from './table-schema.js';
 import { ownerOf } from './users.js';

@@ -1,7 +1,7 @@
 import type { SelectQueryBuilder } from 'typeorm';
 import type { AbstractAuthToken, AnyAuthToken, UserId } from '../sessions/entities/abstract-auth-token.js';
 import { type Page, SessionStore, type StoredSession } from '../sessions/session-store.js';
-import { LIVE, prunable } from './last-deadline.js';
+import { LIVE, prunable } from './session-conditions.js';
 import { newestFirst, olderThan, positionOf } from './login-order.js';
 import type { SessionTable } from './session-table.js';
 import type { SessionLookup } from './lookup/session-lookup.js';

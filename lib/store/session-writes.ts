@@ -29,7 +29,7 @@ import type { Ending, NewSession, Replaced, StoredDigests, StoredSession } from 
 import { isLost, isUnanswered } from './database-errors.js';
 import { compileInsert, compileUpdate, type Write } from './drivers/compiled-write.js';
 import { aboutSubscribers, hasMethod, listensTo } from './drivers/subscribers.js';
-import { prunable } from './last-deadline.js';
+import { prunable } from './session-conditions.js';
 import { SessionReads } from './session-reads.js';
 import { SessionTable } from './session-table.js';
 import { SessionLookup } from './lookup/session-lookup.js';

@@ -48,6 +48,8 @@ describe('the house', () => {
     ['sessions', 'requests', "import type { ExecutionContext } from '@nestjs/common';"],
     ['sessions', 'Passport', "import passport from 'passport';"],
     ['sessions', 'authentication', "import { Challenge } from '../authentication/challenge.js';"],
+    ['sessions', 'SQL', "import { DataSource } from 'typeorm';"],
+    ['sessions', 'the store', "import { SessionTable } from '../store/session-table.js';"],
     ['store', 'HTTP', "import { HttpException } from '@nestjs/common';"],
     ['store', 'authentication', "import { Challenge } from '../authentication/challenge.js';"],
     ['authentication', 'SQL', "import { DataSource } from 'typeorm';"],
