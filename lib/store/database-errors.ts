@@ -1,13 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import type { QueryRunner } from 'typeorm';
 import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
 import { AuthentifyUserNotFoundError } from '../errors/authentify-user-not-found.error.js';
 import { DuplicateDigestError } from '../sessions/session-store.js';
-import { codeOf, driverErrorOf, type ErrorCodes, type ErrorSource, errorCodesOf } from './error-codes.js';
-import { faultOf, isOfOldConnection } from './drivers/connections.js';
+import { StatementFailure } from './drivers/connections.js';
+import { codeOf, driverErrorOf, type ErrorCodes, type ErrorSource, errorCodesOf, faultOf } from './error-codes.js';
 
-const logger = new Logger('AuthentifyModule');
+const logger = new Logger('Database');
 
 const TRIES = 5;
 const PATIENCE_MS = 2_000;
@@ -25,11 +24,29 @@ const DENIED =
 /** Whoever waits for a transaction of his own waits in vain. */
 const HINT = 'If the caller itself holds that lock, in a transaction of its own, pass { manager } to the call.';
 
-/** What drivers said of a connection that could not be made. */
-const unsent = new WeakSet<object>();
-/** What callers are told of statements that did not reach the server, and of those that got no answer. */
-const unreached = new WeakSet<object>();
-const unanswered = new WeakSet<object>();
+/** What callers are told where a statement failed by its connection; another connection may do. */
+class ConnectionLostError extends AuthentifyUnavailableError {
+  readonly #wasSent: boolean;
+
+  constructor(cause: Error, fate: StatementFailure['fate'] | undefined) {
+    super({ cause });
+    this.#wasSent = fate !== 'unsent';
+  }
+
+  get wasSent(): boolean {
+    return this.#wasSent;
+  }
+}
+
+/** Whether a statement failed by its connection; another one may do. */
+export function isLost(error: unknown): boolean {
+  return error instanceof ConnectionLostError;
+}
+
+/** Whether a statement was sent and the server said nothing of it: it may have been done, or may be done yet. */
+export function isUnanswered(error: unknown): boolean {
+  return error instanceof ConnectionLostError && error.wasSent;
+}
 
 /**
  * Runs one statement: again, with jitter, after transient failures; again at once where an old connection met a server
@@ -41,18 +58,15 @@ export async function runStatement<T>(source: ErrorSource, statement: () => Prom
   for (let attempt = 1; ;) {
     try {
       return await statement();
-    } catch (error) {
+    } catch (failure) {
+      const { error, fate } = understood(failure);
       const isOver = performance.now() > giveUpAt;
-      if (isOfOldConnection(error) && !isOver) continue;
-      if (!isTransient(source, error) || attempt === TRIES || isOver) throw translate(source, error);
+      if (fate === 'misdirected' && !isOver) continue;
+      if (!isTransient(source, error) || attempt === TRIES || isOver) throw translate(source, error, fate);
       await pause(FIRST_PAUSE_MS * 2 ** attempt * Math.random());
       attempt += 1;
     }
   }
-}
-
-function isTransient(source: ErrorSource, error: unknown): boolean {
-  return errorCodesOf(source).again.test(codeOf(source, error));
 }
 
 /**
@@ -68,7 +82,15 @@ export async function runOnce<T>(source: ErrorSource, statement: () => Promise<T
   }
 }
 
-function translate(source: ErrorSource, error: unknown): Error {
+function understood(failure: unknown): { error: unknown; fate?: StatementFailure['fate'] } {
+  return failure instanceof StatementFailure ? { error: failure.driverError, fate: failure.fate } : { error: failure };
+}
+
+function isTransient(source: ErrorSource, error: unknown): boolean {
+  return errorCodesOf(source).again.test(codeOf(source, error));
+}
+
+function translate(source: ErrorSource, error: unknown, fate?: StatementFailure['fate']): Error {
   const [code, codes] = [codeOf(source, error), errorCodesOf(source)];
   const cause = withoutDetails(error, code, hintsAbout(error, code, codes));
   if (codes.duplicate.test(code)) return new DuplicateDigestError('duplicate digest', { cause });
@@ -80,31 +102,9 @@ function translate(source: ErrorSource, error: unknown): Error {
     );
   // Nobody else would: to Nest a 503 is an answer like any other.
   logger.error(`The database cannot answer: ${cause.message}${code === '' ? placeOf(error) : ''}`);
-  const unavailable = new AuthentifyUnavailableError({ cause });
-  if (faultOf(source, error) === 'lost') {
-    (unsent.has(Object(error) as object) ? unreached : unanswered).add(unavailable);
-  }
-  return unavailable;
-}
-
-/** Whether a statement was sent and the server said nothing of it: it may have been done, or may be done yet. */
-export function isUnanswered(error: unknown): boolean {
-  return unanswered.has(Object(error) as object);
-}
-
-/** Whether a statement failed by its connection; another one may do. */
-export function isLost(error: unknown): boolean {
-  return isUnanswered(error) || unreached.has(Object(error) as object);
-}
-
-/** Gives the connection that a statement needs; where there is none, the statement was not sent. */
-export async function connect(queryRunner: QueryRunner): Promise<void> {
-  try {
-    await queryRunner.connect();
-  } catch (error) {
-    unsent.add(Object(error) as object);
-    throw error;
-  }
+  return faultOf(source, error) === 'lost'
+    ? new ConnectionLostError(cause, fate)
+    : new AuthentifyUnavailableError({ cause });
 }
 
 /** What does not fit for good, and what to do about it: without that it would look like an outage. */

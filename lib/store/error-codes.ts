@@ -5,7 +5,7 @@ export interface ErrorSource {
   options: Pick<DataSource['options'], 'type'>;
 }
 
-/** What an engine's codes mean to a statement of one's own. */
+/** How an engine tells by its codes why a statement failed. */
 export interface ErrorCodes {
   /** Deadlock, serialization failure, lock timeout, busy: the statement did nothing and may be sent again (R36). */
   again: RegExp;
@@ -27,10 +27,28 @@ export interface ErrorCodes {
   ended: RegExp;
 }
 
+/** One number means different things to different engines, 1205 for instance: a table for each. */
+interface Engine extends ErrorCodes {
+  /** The code that the server itself gave; `undefined` where it did not answer. */
+  codeIn(error: DriverError): string | undefined;
+}
+
+/** What drivers tell of an error. */
+interface DriverError {
+  code?: unknown;
+  errno?: unknown;
+  sqlState?: unknown;
+  number?: unknown;
+  errorNum?: unknown;
+  message?: unknown;
+}
+
 /** Matches nothing, not even no code. */
 const NONE = /(?!)/;
 
-const UNKNOWN: ErrorCodes = {
+/** Has no table yet: every failure is an outage. */
+const unknown: Engine = {
+  codeIn: () => undefined,
   again: NONE,
   duplicate: NONE,
   missingOwner: NONE,
@@ -42,8 +60,9 @@ const UNKNOWN: ErrorCodes = {
   ended: NONE,
 };
 
-/** One number means different things to different engines, 1205 for instance: a table for each. */
-const POSTGRES: ErrorCodes = {
+const postgres: Engine = {
+  // All of them have a digit; EPIPE is the network's.
+  codeIn: ({ code }) => (typeof code === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(code) ? code : undefined),
   // CockroachDB and YugabyteDB have the same. 40003 is not among them: CockroachDB does not know whether it committed.
   again: /^(40001|40P01|55P03)$/,
   duplicate: /^23505$/,
@@ -56,7 +75,9 @@ const POSTGRES: ErrorCodes = {
   ended: /^(08\w{3}|57P0[1-5]|25P0[34])$/,
 };
 
-const MYSQL: ErrorCodes = {
+const mysql: Engine = {
+  // Numbers of the network's errors are negative.
+  codeIn: ({ errno }) => positive(errno)?.toString(),
   // TiDB adds 8002, 8005, 8022, 8028 and 9007; MySQL's group replication 3101.
   again: /^(1213|1205|1020|3101|8002|8005|8022|8028|9007)$/,
   duplicate: /^(1062|1586)$/,
@@ -70,8 +91,9 @@ const MYSQL: ErrorCodes = {
   ended: /^(1047|1053|1152|1158|1159|1160|1161|1927|3169|4031)$/,
 };
 
-const SQLITE: ErrorCodes = {
-  ...UNKNOWN,
+const sqlite: Engine = {
+  ...unknown,
+  codeIn: ({ code, message }) => codeOfWording(message) ?? (typeof code === 'string' ? code : undefined),
   again: /^SQLITE_(BUSY|LOCKED)(_\w+)?$/,
   duplicate: /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)$/,
   missingOwner: /^SQLITE_CONSTRAINT_FOREIGNKEY$/,
@@ -80,8 +102,9 @@ const SQLITE: ErrorCodes = {
   denied: /^SQLITE_(AUTH|PERM)$/,
 };
 
-const MSSQL: ErrorCodes = {
-  ...UNKNOWN,
+const mssql: Engine = {
+  ...unknown,
+  codeIn: ({ number }) => positive(number)?.toString(),
   again: /^(1205|1222|3960|41301|41302|41305|41325|41839)$/,
   duplicate: /^(2601|2627)$/,
   missingOwner: /^547$/,
@@ -91,8 +114,9 @@ const MSSQL: ErrorCodes = {
   denied: /^(229|230)$/,
 };
 
-const ORACLE: ErrorCodes = {
-  ...UNKNOWN,
+const oracle: Engine = {
+  ...unknown,
+  codeIn: ({ errorNum }) => positive(errorNum)?.toString().padStart(5, '0').replace(/^/, 'ORA-'),
   again: /^ORA-(00054|00060|08177|30006)$/,
   duplicate: /^ORA-00001$/,
   missingOwner: /^ORA-02291$/,
@@ -102,43 +126,7 @@ const ORACLE: ErrorCodes = {
   denied: /^ORA-01031$/,
 };
 
-/** What drivers tell of an error. */
-interface DriverError {
-  code?: unknown;
-  errno?: unknown;
-  sqlState?: unknown;
-  number?: unknown;
-  errorNum?: unknown;
-  message?: unknown;
-}
-
-interface Engine {
-  codes: ErrorCodes;
-  /** The code that the server itself gave; `undefined` where it did not answer. */
-  codeIn(error: DriverError): string | undefined;
-}
-
-const postgres: Engine = {
-  codes: POSTGRES,
-  // All of them have a digit; EPIPE is the network's.
-  codeIn: ({ code }) => (typeof code === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(code) ? code : undefined),
-};
-// Numbers of the network's errors are negative.
-const mysql: Engine = { codes: MYSQL, codeIn: ({ errno }) => positive(errno)?.toString() };
-const sqlite: Engine = {
-  codes: SQLITE,
-  codeIn: ({ code, message }) => codeOfWording(message) ?? (typeof code === 'string' ? code : undefined),
-};
-const mssql: Engine = { codes: MSSQL, codeIn: ({ number }) => positive(number)?.toString() };
-const oracle: Engine = {
-  codes: ORACLE,
-  codeIn: ({ errorNum }) =>
-    positive(errorNum)
-      ?.toString()
-      .replace(/^\d+$/, (digits) => `ORA-${digits.padStart(5, '0')}`),
-};
-
-/** By the type of the data source; others have no table yet, and every failure of theirs is an outage. */
+/** By the type of the data source. */
 const ENGINES: Readonly<Record<string, Engine | undefined>> = {
   postgres,
   cockroachdb: postgres,
@@ -158,20 +146,30 @@ const ENGINES: Readonly<Record<string, Engine | undefined>> = {
   // Of TypeORM 0.3.
   sqlite,
 };
-const OTHER: Engine = { codes: UNKNOWN, codeIn: () => undefined };
 
 function engineOf({ options }: ErrorSource): Engine {
-  return ENGINES[options.type] ?? OTHER;
+  return ENGINES[options.type] ?? unknown;
 }
 
 /** What the codes of this data source's engine mean. */
 export function errorCodesOf(source: ErrorSource): ErrorCodes {
-  return engineOf(source).codes;
+  return engineOf(source);
 }
 
-/** Whether the database runs in this process, so that there is no connection to lose. */
-export function isInProcess(source: ErrorSource): boolean {
-  return engineOf(source) === sqlite;
+/** What an error says about the connection it came by (R72). */
+export type Fault =
+  /** The server did not answer, or ends it: whatever is sent next may wait for ever. */
+  | 'lost'
+  /** It leads to a server that takes no writes. */
+  | 'read-only';
+
+/** Why the connection on which a statement failed is of no more use, if it is. */
+export function faultOf(source: ErrorSource, error: unknown): Fault | undefined {
+  const [code, engine] = [ownCodeOf(source, error), engineOf(source)];
+  // A database in this process has no connection to lose.
+  if (code === undefined) return engine === sqlite ? undefined : 'lost';
+  if (engine.ended.test(code)) return 'lost';
+  return engine.readOnly.test(code) ? 'read-only' : undefined;
 }
 
 /** The driver's error, out of the one that TypeORM made of it. */

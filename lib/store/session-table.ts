@@ -14,7 +14,7 @@ import { AuthentifyConfigurationError } from '../errors/authentify-configuration
 import type { TransactionOptions } from '../options/call-options.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { markStrict } from '../sessions/context.js';
-import { connect, runStatement } from './database-errors.js';
+import { runStatement } from './database-errors.js';
 import { checkEngine } from './engine.js';
 import type { AbstractAuthToken, AnyAuthToken, UserId } from '../sessions/entities/abstract-auth-token.js';
 import { UNREADABLE } from '../sessions/context.js';
@@ -22,10 +22,10 @@ import { hide } from '../sessions/hidden.js';
 import type { StoredDigests, StoredSession } from '../sessions/session-store.js';
 import { isSpelledAsStored, userKeyOf } from './user-keys.js';
 import { ownerOf } from './users.js';
-import { onConnection, watchConnections } from './drivers/connections.js';
+import { Connections } from './drivers/connections.js';
 import { SqlComment } from './drivers/sql-comment.js';
 import type { StatementSource } from './drivers/statement.js';
-import { uncached } from './drivers/uncached.js';
+import { onConnection, uncached } from './drivers/typeorm.js';
 import { type Transaction, transactionOf } from './transaction.js';
 
 type Rows = Repository<AbstractAuthToken>;
@@ -107,7 +107,7 @@ export class SessionTable<TToken extends AnyAuthToken = AbstractAuthToken> {
       );
     }
     this.assertOwnTable(metadata);
-    watchConnections(this.dataSource);
+    Connections.of(this.dataSource).watch();
   }
 
   /** @throws AuthentifyConfigurationError when the data source is of a kind that cannot keep sessions. */
@@ -224,12 +224,7 @@ export class SessionTable<TToken extends AnyAuthToken = AbstractAuthToken> {
     const on = (queryRunner: QueryRunner): Promise<T> =>
       statement(uncached(this.dataSource).createQueryBuilder(this.comment.on(queryRunner)));
     if (this.transaction) return this.transaction.run(on);
-    return runStatement(this.dataSource, () =>
-      onConnection(this.dataSource, async (queryRunner) => {
-        await connect(queryRunner);
-        return on(queryRunner);
-      }),
-    );
+    return runStatement(this.dataSource, () => onConnection(this.dataSource, on));
   }
 
   private get comment(): SqlComment {

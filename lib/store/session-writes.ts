@@ -27,7 +27,7 @@ import { stored } from '../sessions/entities/instant.transformer.js';
 import { type Deadlines, pruneAtOf } from '../sessions/lifetimes.js';
 import type { Ending, NewSession, Replaced, StoredDigests, StoredSession } from '../sessions/session-store.js';
 import { isLost, isUnanswered } from './database-errors.js';
-import { compileInsert, compileUpdate, type Write } from './drivers/compiled-write.js';
+import { compileInsert, compileUpdate, type Write } from './drivers/statement.js';
 import { aboutSubscribers, hasMethod, listensTo } from './drivers/subscribers.js';
 import { prunable } from './session-conditions.js';
 import { SessionReads } from './session-reads.js';
@@ -185,10 +185,9 @@ export class SessionWrites<TToken extends AnyAuthToken = AbstractAuthToken> exte
         : aboutSubscribers(statements.dataSource, (subscribers) =>
             subscribers.some((one) => events.some((event) => hasMethod(one, event)) && listensTo(one, metadata.target)),
           );
-    const rotate = compileUpdate(statements, ROTATED, {
-      sql: (column) =>
-        `${column('id')} = :id AND ${column('refreshTokenHash')} = :presentedDigest AND ${column('revokedAt')} IS NULL`,
-      parameters: ['id', 'presentedDigest'],
+    const rotate = compileUpdate(statements, {
+      set: ROTATED,
+      where: '{id} = :id AND {refreshTokenHash} = :presentedDigest AND {revokedAt} IS NULL',
     });
     return {
       insert: hasOnlyOurColumns(metadata)

@@ -1,8 +1,8 @@
 import type { DataSource, EntityManager, EntitySubscriberInterface, QueryRunner } from 'typeorm';
 import { runOnce } from './database-errors.js';
-import { type Connection, drop, faultOf, isOfDriver, mustDrop } from './drivers/connections.js';
-import { sendOn } from './drivers/text.js';
-import type { StatementResult } from './drivers/statement.js';
+import { type Connection, Connections, drop } from './drivers/connections.js';
+import type { StatementResult } from './drivers/driver.js';
+import { isOfDriver, sendOn } from './drivers/typeorm.js';
 
 /**
  * The app's transaction that a call is part of. All its statements run there, each once: after one that fails, PostgreSQL
@@ -38,9 +38,9 @@ export class Transaction {
   /** A connection that is lost is dropped at once: the ROLLBACK would wait where the statement waited (R72). */
   async #judge(error: unknown): Promise<void> {
     const connection = (await this.queryRunner.connect()) as Connection;
-    if (!mustDrop(this.dataSource, connection, error)) return;
-    if (faultOf(this.dataSource, error) === 'lost') drop(connection);
-    else if (this.queryRunner.isTransactionActive) await this.onceOver(() => drop(connection));
+    const verdict = Connections.of(this.dataSource).judge(connection, error);
+    if (verdict === 'lost') drop(connection);
+    else if (verdict && this.queryRunner.isTransactionActive) await this.onceOver(() => drop(connection));
   }
 
   /**

@@ -3,8 +3,9 @@ import { AuthentifyUnavailableError, AuthentifyUserNotFoundError } from 'nestjs-
 import { type DataSource, QueryFailedError } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { DuplicateDigestError } from '../../lib/sessions/session-store.js';
-import { runStatement } from '../../lib/store/database-errors.js';
-import { type Fault, faultOf } from '../../lib/store/drivers/connections.js';
+import { isLost, isUnanswered, runStatement } from '../../lib/store/database-errors.js';
+import { onConnection } from '../../lib/store/drivers/typeorm.js';
+import { type Fault, faultOf } from '../../lib/store/error-codes.js';
 
 type Type = DataSource['options']['type'];
 
@@ -179,5 +180,36 @@ describe('the connection of a statement that failed', () => {
     ['mysql', { errno: 1317 }, undefined],
   ])('R72: on %s after %j is %s', (type, driverError, fault) => {
     expect(faultOf(source(type), failure(driverError))).toBe(fault);
+  });
+});
+
+describe('a statement whose connection failed', () => {
+  /** A pool that gives this connection, or none. */
+  const poolOf = (connect: () => Promise<object>) =>
+    ({ ...source('postgres'), driver: {}, createQueryRunner: () => ({ connect, release: async () => {} }) }) as never;
+  const outcomeOf = async (connect: () => Promise<object>, work: () => Promise<never>) => {
+    const dataSource = poolOf(connect);
+    const error: unknown = await runStatement(dataSource, () => onConnection(dataSource, work)).catch(
+      (reason: unknown) => reason,
+    );
+    expect(error).toBeInstanceOf(AuthentifyUnavailableError);
+    return { isLost: isLost(error), isUnanswered: isUnanswered(error) };
+  };
+  const reset = Object.assign(new Error('reset'), { code: 'ECONNRESET' });
+
+  it('R46: may have been done once it was sent', async () => {
+    const outcome = await outcomeOf(
+      () => Promise.resolve({}),
+      () => Promise.reject(failure(reset)),
+    );
+    expect(outcome).toEqual({ isLost: true, isUnanswered: true });
+  });
+
+  it('R46: was not done where there was no connection to send it on', async () => {
+    const outcome = await outcomeOf(
+      () => Promise.reject(reset),
+      () => Promise.reject(new Error('sent without a connection')),
+    );
+    expect(outcome).toEqual({ isLost: true, isUnanswered: false });
   });
 });

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { LookupQueue } from '../../lib/store/lookup/queue.js';
-import type { Row } from '../../lib/store/drivers/row.js';
+import type { Row } from '../../lib/store/drivers/driver.js';
 
 /** A database whose answers are held back until they are let go, one look-up at a time. */
 class HeldDatabase {

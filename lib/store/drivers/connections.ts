@@ -1,5 +1,5 @@
-import type { DataSource, QueryRunner } from 'typeorm';
-import { errorCodesOf, type ErrorSource, isInProcess, ownCodeOf } from '../error-codes.js';
+import type { DataSource } from 'typeorm';
+import { faultOf, ownCodeOf } from '../error-codes.js';
 
 /** A connection of `pg`, `mysql2` or `mysql`, as its pool hands it out. */
 export interface Connection {
@@ -9,6 +9,18 @@ export interface Connection {
   /** `mysql2` and `mysql`: takes it out of its pool. */
   destroy?(): void;
 }
+
+/** A connection taken from its pool. */
+export interface Lease<TConnection extends Connection = Connection> {
+  readonly connection: TConnection;
+  /** Set where nobody may use the connection again. */
+  isBroken: boolean;
+  /** Gives the connection back to its pool, or drops it where it is broken. */
+  release(): unknown;
+  /** Whether an error is the driver's; where left out, all are. Of others the connection knows nothing. */
+  isOfDriver?(error: unknown): boolean;
+}
+
 interface Pool {
   on?(event: 'connect' | 'connection' | 'acquire', listener: (connection: Connection) => void): unknown;
   on?(event: 'release', listener: (first: unknown, second?: Connection) => void): unknown;
@@ -20,7 +32,7 @@ interface Pools {
   pool?: Pool;
 }
 
-/** What is known of a connection, in the time of `performance.now()`. */
+/** The times of a connection, by `performance.now()`. */
 interface Life {
   madeAt: number;
   takenAt: number;
@@ -28,157 +40,147 @@ interface Life {
   returnedAt: number;
 }
 
-/** Which connections of a data source are not trusted any more. */
-interface Doubts {
-  /** Those that have not answered since. */
-  unheardSince: number;
-  /** Those that were made before: they lead to a server that takes no writes any more. */
-  madeBefore: number;
-  /** Until then a server is believed that it takes no writes: its connections are kept. */
-  readOnlyUntil: number;
-}
-
 /** A connection that is younger says how the server is now; older ones may lead to one of before a failover. */
 const FRESH_MS = 500;
 
-const watched = new WeakSet<Pool>();
-const lives = new WeakMap<Connection, Life>();
-const doubts = new WeakMap<ErrorSource, Doubts>();
-/** Errors by which connections came into doubt. */
-const outdated = new WeakSet<object>();
+/** A statement that failed, where its connection tells more than the driver's error. */
+export class StatementFailure extends Error {
+  /**
+   * @param driverError the error as it was thrown.
+   * @param fate `unsent`: there was no connection to send it on. `misdirected`: an old connection led to a server that
+   * takes no writes, and was dropped with all that are as old; a new one may lead elsewhere.
+   */
+  constructor(
+    readonly driverError: unknown,
+    readonly fate: 'unsent' | 'misdirected',
+  ) {
+    super(fate);
+  }
+}
+
+/** Why a connection must not be used again. */
+export type Verdict = 'lost' | 'read-only' | StatementFailure['fate'];
 
 /**
- * Listens to the connections of a data source, from when its pool first hands them out: without a listener, one that
- * dies before its user has his own ends the process (R72).
+ * The pooled connections of a data source, and which of them can be trusted (R72): once one fell silent, none that has not
+ * answered since; once an old one met a server that takes no writes, none that is as old. A server that says so on a fresh
+ * connection is believed for a while, so that it need not bear a new connection for every write.
  */
-export function watchConnections({ driver, options: { type } }: DataSource): void {
-  if (!isPooled(type)) return;
-  const { master, slaves = [], pool } = driver as Pools;
-  for (const each of [master, pool, ...slaves]) if (each && !watched.has(each)) watch(each);
-}
+export class Connections {
+  static readonly #all = new WeakMap<DataSource, Connections>();
+  readonly #lives = new WeakMap<Connection, Life>();
+  readonly #isPooled: boolean;
+  #watched?: Pool;
+  /** Connections that have not answered since then are not trusted. */
+  #silentSince = -Infinity;
+  /** Nor are those that were made before then. */
+  #outdatedBefore = -Infinity;
+  #readOnlyUntil = -Infinity;
 
-function watch(pool: Pool): void {
-  watched.add(pool);
-  const made = (connection: Connection, madeAt = performance.now()): Life => {
-    const life = { madeAt, takenAt: madeAt, returnedAt: madeAt };
-    lives.set(connection, life);
-    connection.on('error', () => {});
-    return life;
-  };
-  pool.on?.('connect', (connection: Connection) => made(connection));
-  pool.on?.('connection', (connection: Connection) => made(connection));
-  pool.on?.('acquire', (connection: Connection) => {
-    // Those that were made before are as old as can be.
-    (lives.get(connection) ?? made(connection, -Infinity)).takenAt = performance.now();
-  });
-  // `pg` tells of an error first.
-  pool.on?.('release', (first: unknown, second?: Connection) => {
-    const life = lives.get(second ?? (first as Connection));
-    if (life) life.returnedAt = performance.now();
-  });
-}
+  private constructor(private readonly dataSource: DataSource) {
+    this.#isPooled = /^(postgres|cockroachdb|mysql|mariadb)$/.test(dataSource.options.type);
+  }
 
-function isPooled(type: DataSource['options']['type']): boolean {
-  return type === 'postgres' || type === 'cockroachdb' || type === 'mysql' || type === 'mariadb';
-}
+  static of(dataSource: DataSource): Connections {
+    const known = Connections.#all.get(dataSource) ?? new Connections(dataSource);
+    Connections.#all.set(dataSource, known);
+    return known;
+  }
 
-/** What an error says about the connection it came by. */
-export type Fault =
-  /** The server did not answer, or ends it: whatever is sent next may wait for ever. */
-  | 'lost'
-  /** It leads to a server that takes no writes. */
-  | 'read-only';
+  /**
+   * Listens to the connections from when their pool first hands them out: without a listener, one that dies before its
+   * user has his own ends the process. A data source that was closed and opened again has other pools.
+   */
+  watch(): void {
+    if (!this.#isPooled) return;
+    const { master, pool, slaves = [] } = this.dataSource.driver as Pools;
+    const primary = master ?? pool;
+    if (primary === this.#watched) return;
+    this.#watched = primary;
+    for (const each of [primary, ...slaves]) if (each) this.#listenTo(each);
+  }
 
-/** Whether the connection on which a statement failed is of no more use (R72). */
-export function faultOf(source: ErrorSource, error: unknown): Fault | undefined {
-  const [code, codes] = [ownCodeOf(source, error), errorCodesOf(source)];
-  if (code === undefined) return isInProcess(source) ? undefined : 'lost';
-  if (codes.ended.test(code)) return 'lost';
-  return codes.readOnly.test(code) ? 'read-only' : undefined;
-}
+  /**
+   * Does something on a connection that can be trusted, and judges the connection where that fails.
+   *
+   * @throws StatementFailure where there is no connection, or an old one led to the wrong server; else what `work` throws.
+   */
+  async use<TLease extends Lease, T>(checkOut: () => Promise<TLease>, work: (lease: TLease) => Promise<T>): Promise<T> {
+    this.watch();
+    const lease = await this.#checkOutTrusted(checkOut);
+    try {
+      return await work(lease);
+    } catch (error) {
+      if (lease.isOfDriver?.(error) === false) throw error;
+      const verdict = this.judge(lease.connection, error);
+      if (verdict) lease.isBroken = true;
+      throw verdict === 'misdirected' ? new StatementFailure(error, verdict) : error;
+    } finally {
+      await lease.release();
+    }
+  }
 
-/**
- * Whether a connection must be dropped after this error, and which others are in doubt then: after silence those that
- * have not answered since, after a refusal to write all that are as old. A server that really takes no writes is believed
- * for a while, so that it has not to bear new connections for every write.
- */
-export function mustDrop(source: ErrorSource, connection: Connection, error: unknown): boolean {
-  const life = lives.get(connection);
-  // What stands in for `pg` without a pool has one connection, which is the database.
-  if (!isPooled(source.options.type) || !(life || connection.destroy)) return false;
-  const fault = faultOf(source, error);
-  const known = doubts.get(source) ?? { unheardSince: -Infinity, madeBefore: -Infinity, readOnlyUntil: 0 };
-  doubts.set(source, known);
-  if (ownCodeOf(source, error) === undefined)
-    known.unheardSince = Math.max(known.unheardSince, life?.takenAt ?? -Infinity);
-  if (fault !== 'read-only') return fault === 'lost';
+  /** Why the connection that this error came by must be dropped, if it must; others come into doubt with it. */
+  judge(connection: Connection, error: unknown): Verdict | undefined {
+    const life = this.#lives.get(connection);
+    // What stands in for `pg` without a pool has one connection, which is the database.
+    if (!this.#isPooled || !(life || connection.destroy)) return undefined;
+    if (ownCodeOf(this.dataSource, error) === undefined)
+      this.#silentSince = Math.max(this.#silentSince, life?.takenAt ?? -Infinity);
+    const fault = faultOf(this.dataSource, error);
+    return fault === 'read-only' ? this.#judgeReadOnly(life) : fault;
+  }
 
-  const now = performance.now();
-  if (now < known.readOnlyUntil) return false;
-  if (now - (life?.madeAt ?? now) > FRESH_MS) {
-    known.madeBefore = now;
-    outdated.add(Object(error) as object);
-  } else known.readOnlyUntil = now + FRESH_MS;
-  return true;
-}
+  #judgeReadOnly(life: Life | undefined): Verdict | undefined {
+    const now = performance.now();
+    if (now < this.#readOnlyUntil) return undefined;
+    if (now - (life?.madeAt ?? now) <= FRESH_MS) {
+      this.#readOnlyUntil = now + FRESH_MS;
+      return 'read-only';
+    }
+    this.#outdatedBefore = now;
+    return 'misdirected';
+  }
 
-/** Whether a connection that was just handed out must be dropped instead of used, for what others have shown. */
-export function isInDoubt(source: ErrorSource, connection: Connection): boolean {
-  const known = doubts.get(source);
-  if (!known) return false;
-  const life = lives.get(connection);
-  return life !== undefined && (life.returnedAt < known.unheardSince || life.madeAt < known.madeBefore);
-}
+  async #checkOutTrusted<TLease extends Lease>(checkOut: () => Promise<TLease>): Promise<TLease> {
+    for (;;) {
+      const lease = await checkOut().catch((error: unknown) => {
+        throw new StatementFailure(error, 'unsent');
+      });
+      if (this.#isTrusted(lease.connection)) return lease;
+      lease.isBroken = true;
+      await lease.release();
+    }
+  }
 
-/** Whether a statement was refused on an old connection, as are dropped now: a new one may lead elsewhere. */
-export function isOfOldConnection(error: unknown): boolean {
-  return outdated.has(Object(error) as object);
+  #isTrusted(connection: Connection): boolean {
+    const life = this.#lives.get(connection);
+    return !life || (life.returnedAt >= this.#silentSince && life.madeAt >= this.#outdatedBefore);
+  }
+
+  #listenTo(pool: Pool): void {
+    const made = (connection: Connection, madeAt = performance.now()): Life => {
+      const life = { madeAt, takenAt: madeAt, returnedAt: madeAt };
+      this.#lives.set(connection, life);
+      connection.on('error', () => {});
+      return life;
+    };
+    pool.on?.('connect', (connection: Connection) => made(connection));
+    pool.on?.('connection', (connection: Connection) => made(connection));
+    pool.on?.('acquire', (connection: Connection) => {
+      // Those that were made before are as old as can be.
+      (this.#lives.get(connection) ?? made(connection, -Infinity)).takenAt = performance.now();
+    });
+    // `pg` tells of an error first.
+    pool.on?.('release', (first: unknown, second?: Connection) => {
+      const life = this.#lives.get(second ?? (first as Connection));
+      if (life) life.returnedAt = performance.now();
+    });
+  }
 }
 
 /** Takes a connection out of its pool; whoever holds it still gives it back. */
 export function drop(connection: Connection): void {
   if (connection.destroy) connection.destroy();
   else void connection.end?.();
-}
-
-/** Does something on a connection to the primary that TypeORM takes from its pool and gives back. */
-export async function onConnection<T>(
-  dataSource: DataSource,
-  work: (queryRunner: QueryRunner) => Promise<T>,
-): Promise<T> {
-  const queryRunner = await runnerOf(dataSource);
-  try {
-    return await work(queryRunner);
-  } catch (error) {
-    // Of other errors the connection knows nothing, or there is none.
-    if (isOfDriver(error)) {
-      const connection = (await queryRunner.connect()) as Connection;
-      if (mustDrop(dataSource, connection, error)) drop(connection);
-    }
-    throw error;
-  } finally {
-    await queryRunner.release();
-  }
-}
-
-/** Holds a connection that is not in doubt. */
-async function runnerOf(dataSource: DataSource): Promise<QueryRunner> {
-  watchConnections(dataSource);
-  for (;;) {
-    const queryRunner = dataSource.createQueryRunner('master');
-    try {
-      const connection = (await queryRunner.connect()) as Connection;
-      if (!isPooled(dataSource.options.type) || !isInDoubt(dataSource, connection)) return queryRunner;
-      drop(connection);
-    } catch (error) {
-      await queryRunner.release();
-      throw error;
-    }
-    await queryRunner.release();
-  }
-}
-
-/** Whether the driver said so, to TypeORM. */
-export function isOfDriver(error: unknown): boolean {
-  return 'driverError' in Object(error);
 }

@@ -1,12 +1,10 @@
 import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { ownCodeOf } from '../error-codes.js';
-import { type Connection, drop, isInDoubt, mustDrop, watchConnections } from './connections.js';
-import { logged } from './query-log.js';
-import type { Row } from './row.js';
-import type { Send } from './statement.js';
+import { type Connection, Connections, drop, type Lease } from './connections.js';
+import { logged, type Prepare, type Row, type StatementResult } from './driver.js';
 
-/** What is used of the driver, all of it public on TypeORM's: the pool. */
+/** What is used of the driver `mysql2`, all of it public on TypeORM's: the pool. */
 interface MysqlDriver {
   pool: { getConnection(done: Callback<MysqlConnection>): void; execute?: unknown };
 }
@@ -29,64 +27,85 @@ type Callback<T> = (error: unknown, result: T) => void;
  */
 const NOT_PREPARED = /^(1243|1295|1461|1615)$/;
 
-const logger = new Logger('AuthentifyModule');
-const told = new WeakSet<DataSource>();
+/** MySQL and MariaDB keep prepared statements with a connection, and the driver executes them there. */
+export const prepareOnMysql: Prepare = (dataSource, sql) => {
+  if (!canExecute(dataSource)) return undefined;
+  const driver = dataSource.driver as unknown as MysqlDriver;
+  const connections = Connections.of(dataSource);
+  const statement = new MysqlStatement(dataSource, sql);
+  return (values) =>
+    connections.use(
+      () => checkOut(driver.pool),
+      ({ connection }) => statement.send(connection, values()),
+    );
+};
 
 /**
  * Not with replicas, which are a cluster of pools, and not with the driver `mysql`, which prepares nothing. Nor with a
  * `typeCast` of the app's, which was written for text: answers to prepared statements are binary.
  */
-export function canExecute({ driver, options }: DataSource): boolean {
+function canExecute({ driver, options }: DataSource): boolean {
   const { typeCast = true } = (options as { extra?: { typeCast?: unknown } }).extra ?? {};
   return typeCast === true && (driver as unknown as Partial<MysqlDriver>).pool?.execute !== undefined;
 }
 
-/** Prepared statements of MySQL and MariaDB, by the driver `mysql2`. */
-export function sendExecute(dataSource: DataSource, sql: string): Send {
-  const driver = dataSource.driver as unknown as MysqlDriver;
-  const timeout = timeoutOf(dataSource);
-  const answerOf = (answer: Promise<MysqlResult>): Promise<MysqlResult> => (timeout ? within(timeout, answer) : answer);
-  /** Connections that cannot prepare this statement. */
-  const unprepared = new WeakSet<MysqlConnection>();
-  let watched: unknown;
+async function checkOut(pool: MysqlDriver['pool']): Promise<Lease<MysqlConnection>> {
+  const connection = await promised<MysqlConnection>((done) => pool.getConnection(done));
+  const release = (): void => {
+    if (lease.isBroken) drop(connection);
+    connection.release();
+  };
+  const lease = { connection, isBroken: false, release };
+  return lease;
+}
 
-  const run = async (connection: MysqlConnection, values: readonly unknown[]): Promise<MysqlResult> => {
-    const query: MysqlQuery = { sql, values, rowsAsArray: true };
-    if (!unprepared.has(connection)) {
+/** One statement, sent as text on connections that cannot prepare it. */
+class MysqlStatement {
+  static readonly #warned = new WeakSet<DataSource>();
+  readonly #logger = new Logger(MysqlStatement.name);
+  readonly #unprepared = new WeakSet<MysqlConnection>();
+  readonly #timeout: number | undefined;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly sql: string,
+  ) {
+    this.#timeout = timeoutOf(dataSource);
+  }
+
+  async send(connection: MysqlConnection, values: readonly unknown[]): Promise<StatementResult> {
+    const result = await logged(this.dataSource, this.sql, values, (given) => this.#answer(connection, given));
+    return Array.isArray(result) ? { rows: result, affected: 0 } : { rows: [], affected: result.affectedRows };
+  }
+
+  #answer(connection: MysqlConnection, values: readonly unknown[]): Promise<MysqlResult> {
+    const answer = this.#execute(connection, { sql: this.sql, values, rowsAsArray: true });
+    return this.#timeout ? within(this.#timeout, answer) : answer;
+  }
+
+  async #execute(connection: MysqlConnection, query: MysqlQuery): Promise<MysqlResult> {
+    if (!this.#unprepared.has(connection)) {
       try {
         return await promised((done) => connection.execute(query, done));
       } catch (error) {
-        const code = ownCodeOf(dataSource, error) ?? '';
+        const code = ownCodeOf(this.dataSource, error) ?? '';
         if (!NOT_PREPARED.test(code)) throw error;
-        unprepared.add(connection);
-        tell(dataSource, code);
+        this.#unprepared.add(connection);
+        this.#warn(code);
       }
     }
     return promised((done) => connection.query(query, done));
-  };
+  }
 
-  return async (values) => {
-    const { pool } = driver;
-    if (pool !== watched) {
-      watchConnections(dataSource);
-      watched = pool;
-    }
-    const checkOut = (): Promise<MysqlConnection> => promised((done) => pool.getConnection(done));
-    let connection = await checkOut();
-    while (isInDoubt(dataSource, connection)) {
-      drop(connection);
-      connection = await checkOut();
-    }
-    try {
-      const result = await logged(dataSource, sql, values(), (given) => answerOf(run(connection, given)));
-      return Array.isArray(result) ? { rows: result, affected: 0 } : { rows: [], affected: result.affectedRows };
-    } catch (error) {
-      if (mustDrop(dataSource, connection, error)) drop(connection);
-      throw error;
-    } finally {
-      connection.release();
-    }
-  };
+  /** Once for each data source: the reason is the same for all its statements. */
+  #warn(code: string): void {
+    if (MysqlStatement.#warned.has(this.dataSource)) return;
+    MysqlStatement.#warned.add(this.dataSource);
+    this.#logger.warn(
+      `The database does not prepare a statement (${code}); connections that cannot send it as text. Raise ` +
+        'max_prepared_stmt_count, or set preparedStatements: false.',
+    );
+  }
 }
 
 /** The driver's own timeout does not run while a statement is prepared. */
@@ -107,15 +126,6 @@ async function within<T>(timeout: number, answer: Promise<T>): Promise<T> {
 function timeoutOf({ options }: DataSource): number | undefined {
   const { enableQueryTimeout, maxQueryExecutionTime } = options as typeof options & { enableQueryTimeout?: boolean };
   return enableQueryTimeout ? maxQueryExecutionTime : undefined;
-}
-
-function tell(dataSource: DataSource, code: string): void {
-  if (told.has(dataSource)) return;
-  told.add(dataSource);
-  logger.warn(
-    `The database does not prepare a statement (${code}); connections that cannot send it as text. Raise ` +
-      'max_prepared_stmt_count, or set preparedStatements: false.',
-  );
 }
 
 /** The driver's own promises make an error with a stack for every call, just in case. */

@@ -2,19 +2,17 @@ import { hash, randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { ownCodeOf } from '../error-codes.js';
-import { type Connection, isInDoubt, mustDrop, watchConnections } from './connections.js';
-import { logged } from './query-log.js';
-import type { Row } from './row.js';
-import type { Send } from './statement.js';
+import { type Connection, Connections, type Lease } from './connections.js';
+import { logged, type Prepare, type Row, type StatementResult } from './driver.js';
 
-/** What is used of the drivers, all of it public on TypeORM's: the pool of the primary, or the one connection. */
+/** What is used of the driver `pg`, all of it public on TypeORM's: the pool of the primary, or the one connection. */
 interface PostgresDriver {
   master: {
     connect(done: (error: unknown, connection: PostgresConnection, release: Release) => void): void;
     totalCount?: number;
   };
 }
-type Release = (broken?: boolean) => void;
+type Release = (isBroken: boolean) => void;
 interface PostgresConnection extends Connection {
   query(query: PostgresQuery): Promise<PostgresResult>;
 }
@@ -33,120 +31,127 @@ interface PostgresResult {
 const OUTDATED_PLAN = '0A000';
 /** "No such prepared statement" and "it exists already", of poolers and after `DISCARD ALL`: the statement did not run. */
 const NOT_AS_PREPARED = /^(26000|42P05)$/;
-/** So many within a minute are not by chance. */
+/** So many refusals, each within a minute of the one before, are not by chance. */
 const STRIKES = 3;
 const MINUTE_MS = 60_000;
 
 const rowMode = 'array';
 
+/** PostgreSQL keeps prepared statements with a connection, by name. */
+export const prepareOnPostgres: Prepare = (dataSource, sql) => {
+  if (!canName(dataSource)) return undefined;
+  const driver = dataSource.driver as unknown as PostgresDriver;
+  const connections = Connections.of(dataSource);
+  const statement = new PostgresStatement(dataSource, sql);
+  return (values) =>
+    connections.use(
+      () => checkOut(driver.master),
+      (lease) => statement.send(lease, values()),
+    );
+};
+
 /**
  * Not with what stands in for `pg`, such as a database within the process: it takes texts, and may have no pool at all.
  * Nor with `binary`, which `pg` cannot read into arrays.
  */
-export function canName({ driver, options }: DataSource): boolean {
+function canName({ driver, options }: DataSource): boolean {
   const { binary = false } = (options as { extra?: { binary?: unknown } }).extra ?? {};
   return !binary && (driver as unknown as Partial<PostgresDriver>).master?.totalCount !== undefined;
 }
 
-/** Named statements of PostgreSQL. */
-export function sendNamed(dataSource: DataSource, sql: string): Send {
-  const driver = dataSource.driver as unknown as PostgresDriver;
-  const pooler = poolerOf(dataSource);
-  // For every answer the driver makes an object of the columns' names, needed or not: one name makes it a small one.
-  const statement = new NamedStatement(sql.replaceAll(/ AS "c\d+"/g, ' AS "c"'));
-  let watched: unknown;
-
-  return async (values) => {
-    const { master } = driver;
-    if (master !== watched) {
-      watchConnections(dataSource);
-      watched = master;
-    }
-    let { connection, release } = await checkOut(master);
-    while (isInDoubt(dataSource, connection)) {
-      release(true);
-      ({ connection, release } = await checkOut(master));
-    }
-    let broken = false;
-    const query = async (given: readonly unknown[]): Promise<PostgresResult> => {
-      const { name, text, unnamed } = statement;
-      if (!pooler.canPrepare) return connection.query({ text: unnamed, values: given, rowMode });
-      try {
-        const result = await connection.query({ name, text, values: given, rowMode });
-        statement.worked(name);
-        return result;
-      } catch (error) {
-        const code = ownCodeOf(dataSource, error) ?? '';
-        if (code === OUTDATED_PLAN) {
-          // Nobody has seen the new text: who refuses it prepares nothing at all.
-          if (!statement.renew(name)) pooler.strike(code);
-        } else if (NOT_AS_PREPARED.test(code)) {
-          // The driver is wrong about what this connection has prepared.
-          broken = true;
-          pooler.strike(code);
-        } else throw error;
-        return connection.query({ text: unnamed, values: given, rowMode });
-      }
-    };
-    try {
-      const { rows, rowCount } = await logged(dataSource, statement.unnamed, values(), query);
-      return { rows, affected: rowCount ?? 0 };
-    } catch (error) {
-      broken ||= mustDrop(dataSource, connection, error);
-      throw error;
-    } finally {
-      release(broken);
-    }
-  };
-}
-
-function checkOut(pool: PostgresDriver['master']): Promise<{ connection: PostgresConnection; release: Release }> {
+function checkOut(pool: PostgresDriver['master']): Promise<Lease<PostgresConnection>> {
   return new Promise((resolve, reject) => {
-    pool.connect((error, connection, release) => (error ? reject(error) : resolve({ connection, release })));
+    pool.connect((error, connection, giveBack) => {
+      if (error) return reject(error);
+      const lease = { connection, isBroken: false, release: () => giveBack(lease.isBroken) };
+      resolve(lease);
+    });
   });
 }
 
-/** A statement and its name, which are new when connections hold an outdated plan under the ones before. */
-class NamedStatement {
-  text: string;
-  name: string;
-  /** Whether it has run as it is; of the first one, which a pooler may know from others, nothing is to be concluded. */
-  #hasWorked = true;
+/** One statement, sent by name where a connection has it as it is, else as text. */
+class PostgresStatement {
+  readonly #pooler: PostgresPooler;
+  readonly #text: string;
+  #named: NamedText;
 
-  constructor(readonly unnamed: string) {
-    this.text = unnamed;
-    this.name = nameOf(unnamed);
+  constructor(
+    private readonly dataSource: DataSource,
+    sql: string,
+  ) {
+    this.#pooler = PostgresPooler.of(dataSource);
+    // For every answer the driver makes an object of the columns' names, needed or not: one name makes it a small one.
+    this.#text = sql.replaceAll(/ AS "c\d+"/g, ' AS "c"');
+    // Whether a pooler knows this text from others cannot be told, so nothing follows from its refusal.
+    this.#named = { name: nameOf(this.#text), text: this.#text, hasWorked: true };
   }
 
-  worked(name: string): void {
-    if (name === this.name) this.#hasWorked = true;
+  async send(lease: Lease<PostgresConnection>, values: readonly unknown[]): Promise<StatementResult> {
+    const { rows, rowCount } = await logged(this.dataSource, this.#text, values, (given) => this.#query(lease, given));
+    return { rows, affected: rowCount ?? 0 };
   }
 
-  /**
-   * Poolers that prepare for their clients know statements by the text alone, so that is new too.
-   *
-   * @returns `false` where this one had not run either.
-   */
-  renew(name: string): boolean {
-    // Another connection was first.
-    if (name !== this.name) return true;
-    const hadWorked = this.#hasWorked;
-    this.text = `${this.unnamed} /* ${randomBytes(4).toString('hex')} */`;
-    this.name = nameOf(this.text);
-    this.#hasWorked = false;
-    return hadWorked;
+  async #query(lease: Lease<PostgresConnection>, values: readonly unknown[]): Promise<PostgresResult> {
+    if (this.#pooler.canPrepare) {
+      const named = this.#named;
+      try {
+        const result = await lease.connection.query({ name: named.name, text: named.text, values, rowMode });
+        named.hasWorked = true;
+        return result;
+      } catch (error) {
+        this.#explain(error, named, lease);
+      }
+    }
+    return lease.connection.query({ text: this.#text, values, rowMode });
   }
+
+  /** @throws the error, unless it is about the name alone, and the same text without one will do. */
+  #explain(error: unknown, named: NamedText, lease: Lease): void {
+    const code = ownCodeOf(this.dataSource, error) ?? '';
+    if (code === OUTDATED_PLAN) {
+      // Another call may have been first.
+      if (named !== this.#named) return;
+      // Nobody has seen the new text: who refuses it too prepares nothing at all.
+      if (!named.hasWorked) this.#pooler.strike(code);
+      this.#named = this.#renamed();
+    } else if (NOT_AS_PREPARED.test(code)) {
+      // The driver is wrong about what this connection has prepared.
+      lease.isBroken = true;
+      this.#pooler.strike(code);
+    } else throw error;
+  }
+
+  /** Poolers that prepare for their clients know statements by the text alone, so that is new too. */
+  #renamed(): NamedText {
+    const text = `${this.#text} /* ${randomBytes(4).toString('hex')} */`;
+    return { name: nameOf(text), text, hasWorked: false };
+  }
+}
+
+/** What a statement is called on the server, and its text there: both new when connections hold an outdated plan. */
+interface NamedText {
+  readonly name: string;
+  readonly text: string;
+  hasWorked: boolean;
 }
 
 function nameOf(text: string): string {
   return `authentify_${hash('sha256', text).slice(0, 16)}`;
 }
 
-/** Whether what stands between a data source and PostgreSQL prepares statements. */
-class Pooler {
+/** What stands between a data source and PostgreSQL, which may not keep prepared statements. */
+class PostgresPooler {
+  static readonly #all = new WeakMap<DataSource, PostgresPooler>();
+  readonly #logger = new Logger(PostgresPooler.name);
   canPrepare = true;
   #strikes = 0;
   #lastAt = -Infinity;
+
+  static of(dataSource: DataSource): PostgresPooler {
+    const known = PostgresPooler.#all.get(dataSource) ?? new PostgresPooler();
+    PostgresPooler.#all.set(dataSource, known);
+    return known;
+  }
 
   strike(code: string): void {
     const now = performance.now();
@@ -154,18 +159,9 @@ class Pooler {
     this.#lastAt = now;
     if (this.#strikes < STRIKES || !this.canPrepare) return;
     this.canPrepare = false;
-    logger.warn(
+    this.#logger.warn(
       `A connection pooler before PostgreSQL does not keep prepared statements (${code}); from now on they are sent ` +
         'unprepared. Set preparedStatements: false, or max_prepared_statements in PgBouncer 1.21 or later.',
     );
   }
-}
-
-const logger = new Logger('AuthentifyModule');
-const poolers = new WeakMap<DataSource, Pooler>();
-
-function poolerOf(dataSource: DataSource): Pooler {
-  const known = poolers.get(dataSource) ?? new Pooler();
-  poolers.set(dataSource, known);
-  return known;
 }

@@ -1,9 +1,7 @@
 import type { DataSource } from 'typeorm';
-import { logged } from './query-log.js';
-import type { Row } from './row.js';
-import type { Send, StatementResult } from './statement.js';
+import { logged, type Prepare, type Row, type StatementResult } from './driver.js';
 
-/** What is used of the driver, all of it public on TypeORM's: the one connection. */
+/** What is used of the driver `better-sqlite3`, all of it public on TypeORM's: the one connection. */
 interface SqliteDriver {
   databaseConnection: { prepare(sql: string): SqliteStatement };
 }
@@ -15,23 +13,35 @@ interface SqliteStatement {
   run(...values: readonly unknown[]): { changes: number };
 }
 
-/** Statements that are kept with the connection of SQLite. */
-export function sendKept(dataSource: DataSource, sql: string): Send {
-  const statements = new WeakMap<object, SqliteStatement>();
-  const prepareKept = (connection: SqliteDriver['databaseConnection']): SqliteStatement => {
-    const statement = connection.prepare(sql);
-    if (statement.reader) statement.raw();
-    statements.set(connection, statement);
-    return statement;
-  };
-  const run = async (values: readonly unknown[]): Promise<StatementResult> => {
-    const { databaseConnection } = dataSource.driver as unknown as SqliteDriver;
-    const statement = statements.get(databaseConnection) ?? prepareKept(databaseConnection);
+/** SQLite keeps a prepared statement with its connection. */
+export const prepareOnSqlite: Prepare = (dataSource, sql) => {
+  const statement = new KeptStatement(dataSource, sql);
+  return (values) => logged(dataSource, sql, values(), (given) => statement.run(given));
+};
+
+/** One statement, prepared anew where the data source was closed and opened again. */
+class KeptStatement {
+  readonly #prepared = new WeakMap<object, SqliteStatement>();
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly sql: string,
+  ) {}
+
+  async run(values: readonly unknown[]): Promise<StatementResult> {
+    const { databaseConnection } = this.dataSource.driver as unknown as SqliteDriver;
+    const statement = this.#prepared.get(databaseConnection) ?? this.#prepare(databaseConnection);
     if (!statement.reader) return { rows: [], affected: statement.run(...values).changes };
     if (values.length > 1) return { rows: statement.all(...values), affected: 0 };
     // One digest finds one row at most, for which `all` would cost as much again.
     const row = statement.get(...values);
     return { rows: row ? [row] : [], affected: 0 };
-  };
-  return (values) => logged(dataSource, sql, values(), run);
+  }
+
+  #prepare(connection: SqliteDriver['databaseConnection']): SqliteStatement {
+    const statement = connection.prepare(this.sql);
+    if (statement.reader) statement.raw();
+    this.#prepared.set(connection, statement);
+    return statement;
+  }
 }

@@ -1,5 +1,5 @@
 import type { DataSource, EntityMetadata, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
-import type { Row } from '../drivers/row.js';
+import type { Row } from '../drivers/driver.js';
 import { assertPlainEntity, assertPlainRelation, NotCompilableError } from './plain-entity.js';
 import { selectedIn } from './selected-columns.js';
 

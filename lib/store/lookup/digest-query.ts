@@ -2,9 +2,8 @@ import type { EntityMetadata, ObjectLiteral, SelectQueryBuilder } from 'typeorm'
 import type { StoredDigests } from '../../sessions/session-store.js';
 import type { Transaction } from '../transaction.js';
 import { CompiledEntity, type Place } from './compiled-entity.js';
-import { isMysql, prepareStatement } from '../drivers/prepared-statement.js';
-import type { StatementSource } from '../drivers/statement.js';
-import type { Row } from '../drivers/row.js';
+import type { Row } from '../drivers/driver.js';
+import { prepareStatement, type Statement, type StatementSource } from '../drivers/statement.js';
 
 type DigestColumn = keyof StoredDigests;
 
@@ -18,7 +17,7 @@ export class DigestQuery {
   private readonly select: SelectQueryBuilder<ObjectLiteral>;
   private readonly prepared: boolean;
   /** By how many digests they take. */
-  private readonly statements = new Map<number, ReturnType<typeof prepareStatement>>();
+  private readonly statements = new Map<number, Statement>();
 
   /**
    * @param column the digest column to look at.
@@ -37,7 +36,7 @@ export class DigestQuery {
     this.places = new Map(digests.map((name) => [name, selection.add(`token.${name}`)]));
     this.entityOf = selection.addEntity('token', metadata, metadata.findRelationWithPropertyPath('user'));
     // MySQL answers prepared statements in binary: 59.91 would be 59.90999984741211, unlike in the app's own queries.
-    this.prepared = preparedStatements && !(selection.hasFloats && isMysql(dataSource));
+    this.prepared = preparedStatements && !(selection.hasFloats && /^(mysql|mariadb)$/.test(dataSource.options.type));
     this.statementFor(1);
   }
 
@@ -61,7 +60,7 @@ export class DigestQuery {
     ) as unknown as StoredDigests;
   }
 
-  private statementFor(length: number): ReturnType<typeof prepareStatement> {
+  private statementFor(length: number): Statement {
     const known = this.statements.get(length);
     if (known) return known;
     const digests = Array.from({ length }, () => '');

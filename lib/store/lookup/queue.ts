@@ -1,5 +1,5 @@
 import type { Milliseconds } from '../../options/duration.js';
-import { copyOfRow, type Row } from '../drivers/row.js';
+import type { Row } from '../drivers/driver.js';
 
 /** How many look-ups may be under way at a time; the rest of the connection pool is the app's. */
 const LANES = 2;
@@ -121,4 +121,21 @@ export class LookupQueue {
 /** The row that was found under one of these digests. */
 export function rowUnder(digests: readonly string[], rows: ReadonlyMap<string, Row>): Row | undefined {
   return rows.get(digests.find((digest) => rows.has(digest)) ?? '');
+}
+
+/** A row of one's own, for the second and every further request that a look-up answers. */
+export function copyOfRow(row: Row): Row {
+  return row.map(copyOf);
+}
+
+/** What drivers parse, such as JSON and dates, could be changed by a request; values of other classes are shared. */
+function copyOf(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Buffer.isBuffer(value)) return Buffer.from(value);
+  return Array.isArray(value) || value instanceof Date || isPlain(value) ? structuredClone(value) : value;
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }
