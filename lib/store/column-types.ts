@@ -20,7 +20,7 @@ export function isInteger(type: string): boolean {
   return INTEGERS.test(type);
 }
 
-/** What a database can only read as true or false, or as a number. */
+/** Types whose values are true or false, or numbers. */
 export function isTruthOrNumber(type: string): boolean {
   return TRUTH_VALUES.test(type) || isInteger(type) || isBigInteger(type) || OTHER_NUMBERS.test(type);
 }

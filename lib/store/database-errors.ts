@@ -21,10 +21,10 @@ const DEMANDED =
 const DENIED =
   "The data source's user needs SELECT, INSERT, UPDATE and DELETE on the table of the sessions, and SELECT on that of " +
   'their users';
-/** Whoever waits for a transaction of his own waits in vain. */
-const HINT = 'If the caller itself holds that lock, in a transaction of its own, pass { manager } to the call.';
+/** A caller that waits for a transaction of its own waits in vain. */
+const LOCK_HINT = 'If the caller itself holds that lock, in a transaction of its own, pass { manager } to the call.';
 
-/** What callers are told where a statement failed by its connection; another connection may do. */
+/** A statement failed by its connection; on another one it may succeed. */
 class ConnectionLostError extends AuthentifyUnavailableError {
   readonly #wasSent: boolean;
 
@@ -38,7 +38,7 @@ class ConnectionLostError extends AuthentifyUnavailableError {
   }
 }
 
-/** Whether a statement failed by its connection; another one may do. */
+/** Whether a statement failed by its connection, so that it is worth asking again. */
 export function isLost(error: unknown): boolean {
   return error instanceof ConnectionLostError;
 }
@@ -100,32 +100,32 @@ function translate(source: ErrorSource, error: unknown, fate?: StatementFailure[
       `The database refused a value (${code}): a user's key of another type, or a column unlike that of the entity`,
       { cause },
     );
-  // Nobody else would: to Nest a 503 is an answer like any other.
+  // Nest does not log it: a 503 is an answer like any other.
   logger.error(`The database cannot answer: ${cause.message}${code === '' ? placeOf(error) : ''}`);
   return faultOf(source, error) === 'lost'
     ? new ConnectionLostError(cause, fate)
     : new AuthentifyUnavailableError({ cause });
 }
 
-/** What does not fit for good, and what to do about it: without that it would look like an outage. */
+/** The problem and its remedy, where repeating will not help: without them it would look like an outage. */
 function hintsAbout(error: unknown, code: string, { missing, demanded, denied }: ErrorCodes): string[] {
   if (missing.test(code)) return [`${nameIn(error)} is missing in the database`, MIGRATE];
   if (demanded.test(code)) return [`${nameIn(error)} demands a value that no session has`, DEMANDED];
   return denied.test(code) ? [DENIED] : [];
 }
 
-/** Where an error without a code was thrown: it may be that of a listener or a subscriber of the app. */
+/** The place where an error without a code was thrown, which may be a listener or a subscriber of the app. */
 function placeOf(error: unknown): string {
   const thrown = driverErrorOf(error);
   const [frame] = /^ {4}at .*$/m.exec(thrown instanceof Error ? (thrown.stack ?? '') : '') ?? [];
   return frame === undefined ? '' : `, ${frame.trim()}`;
 }
 
-/** What may be told of a driver's error: its class and its codes. Its message may quote the row. */
+/** A driver's error without what must not leave: its class and codes stay; its message may quote the row (R63). */
 function withoutDetails(error: unknown, code: string, hints: string[]): Error {
   const failure = code === '' ? 'The database driver failed' : `The database driver failed with ${code}`;
   const { code: own, errno, sqlState } = driverErrorOf(error);
-  if (own === LOCK_WAIT_TIMEOUT) hints.push(HINT);
+  if (own === LOCK_WAIT_TIMEOUT) hints.push(LOCK_HINT);
   const summary = new Error([failure, ...hints].join('. '));
   summary.name = error instanceof Error ? error.name : 'Error';
   summary.stack = `${summary.name}: ${summary.message}`;
@@ -133,7 +133,7 @@ function withoutDetails(error: unknown, code: string, hints: string[]): Error {
   return Object.assign(summary, Object.fromEntries(codes.filter(([, value]) => isCode(value))));
 }
 
-/** Of an error about a table or column: which one. Nothing else of the message is told. */
+/** The table or column that an error is about, and nothing else of its message. */
 function nameIn(error: unknown): string {
   const message = String(driverErrorOf(error).message);
   const [, quoted, bare] = /["'`]([\w.]+)["'`]|(?:: |column |named )([\w.]+)/.exec(message) ?? [];

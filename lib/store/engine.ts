@@ -9,14 +9,14 @@ const TRIED: ReadonlySet<DatabaseType> = new Set(['postgres', 'mariadb', 'mysql'
 
 const PAGE = 'https://github.com/nestjs-authentify/nestjs-authentify/blob/main/docs/reference/databases.md';
 
-/** Several registrations on one data source tell of it once. */
-const told = new WeakSet<DataSource>();
+/** Several registrations may share a data source; one warning is enough. */
+const warned = new WeakSet<DataSource>();
 
 /**
- * Whether this kind of database can keep sessions. Of kinds that nobody has tried the log tells once, and they are asked
- * for the one thing that cannot be done without: how many rows a statement changed.
+ * Checks that this kind of database can keep sessions. A kind that nobody has tried is warned of once, and asked for the
+ * one thing that the library cannot do without: how many rows a statement changed.
  *
- * @param changeNothing sends a statement that changes no row, and gives what TypeORM says was affected.
+ * @param changeNothing sends a statement that changes no row, and gives the number that TypeORM says was affected.
  * @throws AuthentifyConfigurationError where sessions cannot be kept.
  */
 export async function checkEngine(dataSource: DataSource, changeNothing: () => Promise<unknown>): Promise<void> {
@@ -29,9 +29,9 @@ export async function checkEngine(dataSource: DataSource, changeNothing: () => P
         'give the sessions a relational data source of their own, and its name in the extra "dataSource"',
     );
   }
-  if (told.has(dataSource)) return;
-  told.add(dataSource);
-  new Logger('AuthentifyModule').warn(
+  if (warned.has(dataSource)) return;
+  warned.add(dataSource);
+  new Logger('Database').warn(
     `Nobody has tried the library on a data source of the type ${type}; tried are ${[...TRIED].join(', ')}. ` +
       `What is known of others: ${PAGE}`,
   );

@@ -16,7 +16,7 @@ const PATIENCE: Milliseconds = 10_000;
 
 const unchecked = new WeakSet<DataSource>();
 
-/** The tables of this data source are not looked at when an application starts with it: who asked does so itself. */
+/** Leaves the tables of this data source alone when an application starts with it: the caller checks them itself. */
 export function leaveUnchecked(dataSource: DataSource): void {
   unchecked.add(dataSource);
 }
@@ -27,7 +27,7 @@ export function leaveUnchecked(dataSource: DataSource): void {
  */
 @Injectable()
 export class SchemaCheck implements OnApplicationBootstrap {
-  private readonly logger = new Logger('AuthentifyModule');
+  private readonly logger = new Logger(SchemaCheck.name);
 
   constructor(
     @Inject(AUTH_DATA_SOURCE) private readonly dataSource: DataSource,
@@ -36,7 +36,7 @@ export class SchemaCheck implements OnApplicationBootstrap {
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
   ) {}
 
-  /** @throws AuthentifyConfigurationError that names what is missing and what makes it. */
+  /** @throws AuthentifyConfigurationError that names the missing table or column, and the remedy. */
   async onApplicationBootstrap(): Promise<void> {
     const { dataSource, entity, host, options } = this;
     if (unchecked.has(dataSource)) return;
@@ -49,17 +49,17 @@ export class SchemaCheck implements OnApplicationBootstrap {
       this.logger.error(
         error instanceof AuthentifyConfigurationError
           ? error.message
-          : `Whether the tables fit could not be asked when the app started${told(codeOf(dataSource, error))}`,
+          : `Whether the tables fit could not be asked when the app started${inBrackets(codeOf(dataSource, error))}`,
       );
     }
   }
 }
 
 /**
- * Asks first for what is cheap: only where that fails, what the tables are like.
+ * Reads what every look-up reads, of no row; only where that fails, looks at the tables.
  *
- * @throws AuthentifyConfigurationError that names what is missing, or cannot be relied on; the driver's error where
- * nothing is.
+ * @throws AuthentifyConfigurationError that names the missing table or column, or the setting that cannot be relied on;
+ * the driver's error where nothing is missing.
  */
 export async function assertSchema(
   dataSource: DataSource,
@@ -97,6 +97,6 @@ async function assertReadsInstants(queryRunner: QueryRunner): Promise<void> {
   );
 }
 
-function told(code: string): string {
+function inBrackets(code: string): string {
   return code === '' ? '' : ` (${code})`;
 }

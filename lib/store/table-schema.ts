@@ -17,16 +17,16 @@ export interface SchemaFault {
 
 const IN_DEVELOPMENT = 'in development, synchronize: true does it at each start';
 
-/** What to do about a table that is not there. */
+/** The remedy for a table that is missing. */
 export const MAKE_TABLE =
   'run the migration that makes it (typeorm migration:run), or write one with createAuthTokens of ' +
   `nestjs-authentify/migrations; ${IN_DEVELOPMENT}`;
 
-/** What to do about a table that is another one. */
+/** The remedy for a table with other columns. */
 export const CHANGE_TABLE =
   'let typeorm migration:generate write the migration, and run it (typeorm migration:run); ' + IN_DEVELOPMENT;
 
-/** The library's own columns of text; whatever an app declares beside them is its own business. */
+/** The library's own columns of text; an app's columns beside them are its own business. */
 const TEXTS: ReadonlySet<string> = new Set([
   'id',
   'authType',
@@ -42,7 +42,7 @@ const NO_INSTANTS_IN_SQLITE = /date|time|char|text|json|bool|blob/i;
 const NO_TEXTS = /int|date|time|uuid|uniqueidentifier|bool|binary|blob|bytea|float|double|real|dec|num/i;
 
 /**
- * What every look-up reads, of no row: one statement that fails where a table or column is missing, and on PostgreSQL
+ * Reads all that a look-up reads, of no row: one statement that fails where a table or column is missing, and on PostgreSQL
  * also where a date would be compared with a column of another type.
  */
 export async function readNothing(queryRunner: QueryRunner, metadata: EntityMetadata): Promise<void> {
@@ -81,7 +81,7 @@ export async function schemaFaults(queryRunner: QueryRunner, metadata: EntityMet
   return faults;
 }
 
-/** What is at fault, in a sentence. */
+/** Faults and remedies, in a sentence. */
 export function describeFaults(faults: readonly SchemaFault[]): string {
   const remedies = [...new Set(faults.map(({ remedy }) => remedy))];
   return `${faults.map(({ subject, problem }) => `${subject} ${problem}`).join(', ')}; ${remedies.join('; ')}`;

@@ -52,7 +52,8 @@ describe('R62: tables when the app starts', () => {
   }
 
   async function boot({ http = true, imports = [] as (new () => object)[] } = {}): Promise<void> {
-    const tell = (text: string, ...rest: unknown[]) => void (rest.at(-1) === 'AuthentifyModule' && told.push(text));
+    const contexts = new Set<unknown>(['SchemaCheck', 'Database']);
+    const tell = (text: string, ...rest: unknown[]) => void (contexts.has(rest.at(-1)) && told.push(text));
     const logger: LoggerService = { log() {}, warn: tell, error: tell };
     const module = await Test.createTestingModule({
       imports: [

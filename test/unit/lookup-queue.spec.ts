@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { LookupQueue } from '../../lib/store/lookup/queue.js';
+import { copyOfRow } from '../../lib/store/lookup/compiled-lookup.js';
 import type { Row } from '../../lib/store/drivers/driver.js';
 
 /** A database whose answers are held back until they are let go, one look-up at a time. */
@@ -39,7 +40,7 @@ const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 function start() {
   const database = new HeldDatabase();
-  return { database, queue: new LookupQueue(database.send) };
+  return { database, queue: new LookupQueue(database.send, { lanes: 2, batch: 64, patience: 500, copy: copyOfRow }) };
 }
 
 describe('look-ups under way', () => {

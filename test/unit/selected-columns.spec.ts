@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { selectedIn } from '../../lib/store/lookup/selected-columns.js';
+import { selectedIn } from '../../lib/store/lookup/compiled-entity.js';
 
 describe('a SELECT whose rows are read by place', () => {
   it.each([

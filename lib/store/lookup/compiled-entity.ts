@@ -1,11 +1,17 @@
 import type { DataSource, EntityMetadata, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import type { Row } from '../drivers/driver.js';
 import { assertPlainEntity, assertPlainRelation, NotCompilableError } from './plain-entity.js';
-import { selectedIn } from './selected-columns.js';
 
 type ColumnMetadata = EntityMetadata['columns'][number];
 type RelationMetadata = EntityMetadata['relations'][number];
 type RelationIdMetadata = EntityMetadata['relationIds'][number];
+
+/** A name in quotes, or brackets with what is in them, to which commas may belong. */
+const ENCLOSED = String.raw`"[^"]*"|\`[^\`]*\`|\((?:[^()]|\([^()]*\))*\)`;
+/** The list of columns: after the comment that an app may put first, up to the first FROM that is no name. */
+const SELECTED = new RegExp(String.raw`^(?:/\*.*?\*/\s*)?SELECT ((?:${ENCLOSED}|(?! FROM )[^"\`(])*) FROM `, 's');
+const ITEM = new RegExp(String.raw`(?:${ENCLOSED}|[^,"\`(])+`, 'g');
+const NAMED = /^ ?\S.* AS (["`])(\w+)\1$/s;
 
 /** Writes one member of an entity. */
 type Assign = (entity: ObjectLiteral, row: Row) => void;
@@ -16,8 +22,8 @@ export interface Place {
 }
 
 /**
- * Adds to a query what an entity is made of, once, and makes entities of its rows from then on, equal to what
- * `findOne` gives: columns with their transformers, embedded ones, `@RelationId` and everything eager to one.
+ * Adds to a query what an entity is made of, once, and makes entities of its rows from then on, equal to those of
+ * `findOne`: columns with their transformers, embedded ones, `@RelationId` and eager relations to one.
  *
  * @throws NotCompilableError where TypeORM does more than that when it reads the entity, or might.
  */
@@ -122,4 +128,17 @@ export class CompiledEntity {
 
 function isSelected(column: ColumnMetadata): boolean {
   return column.isSelect && !column.isVirtual;
+}
+
+/**
+ * The names of the columns that a SELECT of TypeORM's gives, in the order in which they are in its rows.
+ *
+ * @throws NotCompilableError where that cannot be said for sure: values would end up in the wrong properties.
+ */
+export function selectedIn(sql: string): string[] {
+  const items = SELECTED.exec(sql)?.[1]?.match(ITEM) ?? [];
+  const names = items.map((item) => NAMED.exec(item)?.[2]);
+  if (names.length === 0 || names.includes(undefined) || new Set(names).size !== names.length)
+    throw new NotCompilableError('TypeORM writes the statement in another way than is known');
+  return names as string[];
 }

@@ -1,12 +1,18 @@
 import type { Milliseconds } from '../../options/duration.js';
-import type { Row } from '../drivers/driver.js';
 
-/** How many look-ups may be under way at a time; the rest of the connection pool is the app's. */
-const LANES = 2;
-/** How many digests one look-up asks for at most. */
-const BATCH = 64;
-/** How long a look-up keeps its lane and its digests to itself: a connection gone silent holds up nobody else. */
-const PATIENCE: Milliseconds = 500;
+/** How a queue asks. */
+export interface QueueOptions<TRow> {
+  /** How many look-ups may be under way at a time. */
+  lanes: number;
+  /** How many sessions one look-up asks for at most. */
+  batch: number;
+  /** How long a look-up keeps its lane and its keys to itself: a connection gone silent holds up nobody else (R72). */
+  patience: Milliseconds;
+  /** `true`: waits a microtask, so that all who ask in one turn share a look-up even when a lane is free. */
+  gathers?: boolean;
+  /** Makes the row of the second and every further asker of a look-up; left out, they share one. */
+  copy?: (row: TRow) => TRow;
+}
 
 /** A look-up under way. */
 interface Lane {
@@ -14,46 +20,70 @@ interface Lane {
   sentAt: number;
 }
 
-/** A look-up that was not sent yet; whoever asks for the same digests shares it. */
-interface Waiting {
-  digests: readonly string[];
-  askers: { resolve: (row: Row | undefined) => void; reject: (error: unknown) => void }[];
+/** A question that was not sent yet; whoever asks for the same session shares it. */
+interface Question<TRow> {
+  keys: readonly string[];
+  askers: { resolve: (row: TRow | undefined) => void; reject: (error: unknown) => void }[];
 }
 
 /**
- * Look-ups by digest, each sent at once while there is a free lane. Those that come while all lanes are taken wait for
- * the next one together and become one statement. What was sent is never joined, so nobody is served a state older
- * than his own arrival (R48), and no digest is looked up twice at a time, but where the first look-up hangs (R72).
+ * Look-ups of sessions by key, each sent at once while there is a free lane. Those that come while all lanes are taken
+ * wait for the next one together and become one. What was sent is never joined, so nobody is served a state older than
+ * his own arrival (R48), and no session is looked up twice at a time, but where the first look-up hangs (R72).
  * Nothing is kept.
  */
-export class LookupQueue {
-  // Private to the language too, because the keys are digests (R63).
-  readonly #waiting = new Map<string, Waiting>();
+export class LookupQueue<TRow> {
+  // Private to the language too, because keys may be digests (R63).
+  readonly #questions = new Map<string, Question<TRow>>();
   readonly #sent = new Set<string>();
   readonly #lanes = new Set<Lane>();
+  readonly #lookUp: (keys: readonly string[]) => Promise<ReadonlyMap<string, TRow>>;
+  readonly #options: QueueOptions<TRow>;
   #timer?: NodeJS.Timeout;
 
-  /** @param send asks the database for all these digests at once; the rows come by digest. */
-  constructor(private readonly send: (digests: readonly string[]) => Promise<ReadonlyMap<string, Row>>) {}
+  /** @param lookUp asks for all these keys at once; gives the rows by key. */
+  constructor(lookUp: (keys: readonly string[]) => Promise<ReadonlyMap<string, TRow>>, options: QueueOptions<TRow>) {
+    this.#lookUp = lookUp;
+    this.#options = options;
+  }
 
-  /** The row that the database has under one of these digests, which are those of one token, one per key. */
-  find(digests: readonly string[]): Promise<Row | undefined> {
-    const key = digests[0] ?? '';
+  /** The row under one of these keys, all of them of one session; the first stands for it. */
+  find(keys: readonly string[]): Promise<TRow | undefined> {
+    const [key = ''] = keys;
+    const { lanes, gathers } = this.#options;
     // Nobody can share it, so none of the bookkeeping: all there is to do on a quiet server.
-    if (this.#lanes.size < LANES && this.#waiting.size === 0 && !this.#sent.has(key))
-      return this.#findAlone(key, digests);
-    const waiting = this.#waiting.get(key) ?? { digests, askers: [] };
-    this.#waiting.set(key, waiting);
+    if (!gathers && this.#lanes.size < lanes && this.#questions.size === 0 && !this.#sent.has(key))
+      return this.#findAlone(key, keys);
+    const question = this.#questions.get(key) ?? { keys, askers: [] };
+    this.#questions.set(key, question);
     return new Promise((resolve, reject) => {
-      waiting.askers.push({ resolve, reject });
-      this.#sendNext();
+      question.askers.push({ resolve, reject });
+      if (gathers) queueMicrotask(() => this.#sendNext());
+      else this.#sendNext();
     });
   }
 
-  async #findAlone(key: string, digests: readonly string[]): Promise<Row | undefined> {
+  async #findAlone(key: string, keys: readonly string[]): Promise<TRow | undefined> {
     const lane = this.#enter([key]);
     try {
-      return rowUnder(digests, await this.send(digests));
+      return rowUnder(keys, await this.#lookUp(keys));
+    } finally {
+      this.#leave(lane);
+    }
+  }
+
+  async #findTogether(batch: readonly [key: string, question: Question<TRow>][]): Promise<void> {
+    const lane = this.#enter(batch.map(([key]) => key));
+    const { copy = (row: TRow) => row } = this.#options;
+    try {
+      const rows = await this.#lookUp(batch.flatMap(([, { keys }]) => keys));
+      for (const [, { keys, askers }] of batch) {
+        const row = rowUnder(keys, rows);
+        for (const [index, { resolve }] of askers.entries())
+          resolve(index === 0 || row === undefined ? row : copy(row));
+      }
+    } catch (error) {
+      for (const [, { askers }] of batch) for (const { reject } of askers) reject(error);
     } finally {
       this.#leave(lane);
     }
@@ -73,69 +103,37 @@ export class LookupQueue {
   }
 
   #sendNext(): void {
-    if (this.#waiting.size === 0) return;
-    if (this.#lanes.size < LANES) {
+    if (this.#questions.size === 0) return;
+    if (this.#lanes.size < this.#options.lanes) {
       const batch = this.#takeBatch();
-      if (batch.length > 0) void this.#lookUp(batch);
+      if (batch.length > 0) void this.#findTogether(batch);
     }
-    if (this.#waiting.size > 0 && this.#timer === undefined) {
-      this.#timer = setTimeout(() => this.#passBy(), PATIENCE).unref();
+    if (this.#questions.size > 0 && this.#timer === undefined) {
+      this.#timer = setTimeout(() => this.#passBy(), this.#options.patience).unref();
     }
+  }
+
+  /** Leaves out what is under way already: its answer may be older than those who wait. */
+  #takeBatch(): [key: string, question: Question<TRow>][] {
+    const batch: [string, Question<TRow>][] = [];
+    for (const entry of this.#questions) {
+      if (batch.length === this.#options.batch) break;
+      if (!this.#sent.has(entry[0])) batch.push(entry);
+    }
+    for (const [key] of batch) this.#questions.delete(key);
+    return batch;
   }
 
   /** Lets those who wait go on without the look-ups that hang. */
   #passBy(): void {
     this.#timer = undefined;
     const now = performance.now();
-    for (const lane of this.#lanes) if (now - lane.sentAt >= PATIENCE) this.#leave(lane);
+    for (const lane of this.#lanes) if (now - lane.sentAt >= this.#options.patience) this.#leave(lane);
     this.#sendNext();
   }
-
-  /** Leaves out what is under way already: its answer may be older than those who wait. */
-  #takeBatch(): [key: string, waiting: Waiting][] {
-    const batch: [string, Waiting][] = [];
-    for (const entry of this.#waiting) {
-      if (batch.length === BATCH) break;
-      if (!this.#sent.has(entry[0])) batch.push(entry);
-    }
-    for (const [key] of batch) this.#waiting.delete(key);
-    return batch;
-  }
-
-  async #lookUp(batch: [key: string, waiting: Waiting][]): Promise<void> {
-    const lane = this.#enter(batch.map(([key]) => key));
-    try {
-      const rows = await this.send(batch.flatMap(([, { digests }]) => digests));
-      for (const [, { digests, askers }] of batch) {
-        const row = rowUnder(digests, rows);
-        for (const [index, { resolve }] of askers.entries()) resolve(index === 0 ? row : row && copyOfRow(row));
-      }
-    } catch (error) {
-      for (const [, { askers }] of batch) for (const { reject } of askers) reject(error);
-    } finally {
-      this.#leave(lane);
-    }
-  }
 }
 
-/** The row that was found under one of these digests. */
-export function rowUnder(digests: readonly string[], rows: ReadonlyMap<string, Row>): Row | undefined {
-  return rows.get(digests.find((digest) => rows.has(digest)) ?? '');
-}
-
-/** A row of one's own, for the second and every further request that a look-up answers. */
-export function copyOfRow(row: Row): Row {
-  return row.map(copyOf);
-}
-
-/** What drivers parse, such as JSON and dates, could be changed by a request; values of other classes are shared. */
-function copyOf(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  if (Buffer.isBuffer(value)) return Buffer.from(value);
-  return Array.isArray(value) || value instanceof Date || isPlain(value) ? structuredClone(value) : value;
-}
-
-function isPlain(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
+/** The row that was found under one of these keys. */
+export function rowUnder<TRow>(keys: readonly string[], rows: ReadonlyMap<string, TRow>): TRow | undefined {
+  return rows.get(keys.find((key) => rows.has(key)) ?? '');
 }

@@ -16,11 +16,11 @@ const PATIENCE: Milliseconds = 10_000;
 /** The read path: one row with its user, by digest, in one statement, from the primary (R22, R48). */
 @Injectable()
 export class SessionLookup<TToken extends AnyAuthToken = AbstractAuthToken> {
-  private readonly logger = new Logger('AuthentifyModule');
+  private readonly logger = new Logger(SessionLookup.name);
   private readonly orm: OrmLookup<TToken>;
   /** `null` for entities that only TypeORM can read. */
   private compiled?: CompiledLookup<TToken> | null;
-  private hasToldOfSubscriber = false;
+  private hasWarnedOfSubscriber = false;
 
   constructor(private readonly table: SessionTable<TToken>) {
     this.orm = new OrmLookup(table);
@@ -31,7 +31,7 @@ export class SessionLookup<TToken extends AnyAuthToken = AbstractAuthToken> {
     const lookup = new SessionLookup(table);
     this.prepare();
     lookup.compiled = this.compiled ?? null;
-    lookup.hasToldOfSubscriber = this.hasToldOfSubscriber;
+    lookup.hasWarnedOfSubscriber = this.hasWarnedOfSubscriber;
     return lookup;
   }
 
@@ -59,16 +59,16 @@ export class SessionLookup<TToken extends AnyAuthToken = AbstractAuthToken> {
   }
 
   /**
-   * The look-ups as they are to be done now: compiled, once the data source knows its entities, or through TypeORM,
-   * where it does more than read columns, or tells a subscriber. Says so once: the app has chosen what costs it time.
+   * The way to read sessions now: compiled, once the data source knows its entities, or through TypeORM, where that does
+   * more than read columns, or a subscriber hears of what is loaded. The log says so once: the app's choice costs it time.
    */
   prepare(): CompiledLookup<TToken> | OrmLookup<TToken> {
     if (this.compiled === undefined) this.compiled = this.compile();
     if (!this.compiled) return this.orm;
     if (!this.compiled.isWatched()) return this.compiled;
-    if (!this.hasToldOfSubscriber) {
-      this.hasToldOfSubscriber = true;
-      this.tell('a subscriber has afterLoad', 'give it a listenTo() that names other entities');
+    if (!this.hasWarnedOfSubscriber) {
+      this.hasWarnedOfSubscriber = true;
+      this.explain('a subscriber has afterLoad', 'give it a listenTo() that names other entities');
     }
     return this.orm;
   }
@@ -78,13 +78,13 @@ export class SessionLookup<TToken extends AnyAuthToken = AbstractAuthToken> {
       return new CompiledLookup(this.table);
     } catch (error) {
       if (!(error instanceof NotCompilableError)) throw error;
-      this.tell(error.message, error.remedy);
+      this.explain(error.message, error.remedy);
       return null;
     }
   }
 
-  /** A warning only where no app can do anything about it: then this library has to. */
-  private tell(reason: string, remedy?: string): void {
+  /** Warns only where no app can do anything about it: then this library has to. */
+  private explain(reason: string, remedy?: string): void {
     const message = `Sessions are read through TypeORM, several times slower: ${reason}`;
     if (remedy !== undefined) this.logger.log(`${message}. For the fast way ${remedy}`);
     else this.logger.warn(`${message}. Please report this with your version of TypeORM`);
