@@ -8,37 +8,19 @@ import {
   type OnModuleInit,
   type Type,
 } from '@nestjs/common';
-import { OwnApplication } from './authentication/own-application.js';
-import { ResponseHeaders } from './authentication/response-headers.js';
 import { AUTHENTIFY_OPTIONS } from './constants.js';
-import { ConfigurableAuthentifyModule, EXTRA_NAMES, nameOf } from './module-definition.js';
-import { OFFERED, PUBLIC_PROVIDERS } from './registered-classes.js';
-import { offer } from './registrations.js';
+import { ConfigurableAuthentifyModule } from './module-definition.js';
+import { EXTRA_NAMES, type WithTokenEntity, type WithUserEntity } from './module-extras.js';
+import { PROVIDERS } from './providers.js';
 import { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';
-import type {
-  AuthentifyAsyncOptions,
-  AuthentifyOptions,
-  WithTokenEntity,
-  WithUserEntity,
-} from './options/authentify-options.js';
+import type { AuthentifyAsyncOptions, AuthentifyOptions } from './options/authentify-options.js';
 import type { ResolvedOptions } from './options/resolved-options.js';
 import { sortBody } from './session-routes/request-body.js';
 import { SESSION_CONTROLLERS } from './session-routes/session-controller.js';
-import { SessionCredentials } from './session-routes/presented-session.js';
 import type { SessionRoutes } from './session-routes/session-routes.js';
 import type { AbstractAuthToken, AnyAuthToken } from './sessions/entities/abstract-auth-token.js';
 import { describeToClassTransformer } from './sessions/class-transformer.js';
-import { pruneJobProvider } from './sessions/prune-schedule.js';
-import { SchemaCheck } from './store/schema-check.js';
-import { Login } from './sessions/login.js';
-import { Pruning } from './sessions/pruning.js';
-import { Refresh } from './sessions/refresh.js';
-import { SessionChecks } from './sessions/session-checks.js';
 import { SessionStore } from './sessions/session-store.js';
-import { TokenSecrets } from './sessions/token-secrets.js';
-import { SessionTable } from './store/session-table.js';
-import { SessionWrites } from './store/session-writes.js';
-import { SessionLookup } from './store/lookup/session-lookup.js';
 import { UserActivity } from './sessions/user-activity.js';
 
 /** Where the options of `forRootAsync` may come from. */
@@ -59,21 +41,7 @@ function notRegistered(): never {
   providers: [
     // Taken only where the class itself was imported: forRoot and forRootAsync bring their own.
     { provide: AUTHENTIFY_OPTIONS, useFactory: notRegistered },
-    ...PUBLIC_PROVIDERS,
-    { provide: SessionStore, useClass: SessionWrites },
-    Login,
-    OwnApplication,
-    Pruning,
-    pruneJobProvider,
-    Refresh,
-    ResponseHeaders,
-    SchemaCheck,
-    SessionChecks,
-    SessionCredentials,
-    SessionTable,
-    SessionLookup,
-    TokenSecrets,
-    UserActivity,
+    ...PROVIDERS,
   ],
 })
 export class AuthentifyModule extends ConfigurableAuthentifyModule implements NestModule, OnModuleInit {
@@ -99,7 +67,7 @@ export class AuthentifyModule extends ConfigurableAuthentifyModule implements Ne
     options: WithTokenEntity<TToken> & AuthentifyOptions<TToken['user'], TToken>,
   ): DynamicModule;
   static override forRoot(options: object): DynamicModule {
-    return offer(super.forRoot(options), nameOf(options), OFFERED);
+    return super.forRoot(options);
   }
 
   /**
@@ -126,7 +94,7 @@ export class AuthentifyModule extends ConfigurableAuthentifyModule implements Ne
     if (!SOURCES.some((name) => name in options)) {
       throw new AuthentifyConfigurationError('forRootAsync', `needs one of ${SOURCES.join(', ')}`);
     }
-    return offer(super.forRootAsync(options), nameOf(options), OFFERED);
+    return super.forRootAsync(options);
   }
 
   /** @internal */

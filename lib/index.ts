@@ -1,4 +1,5 @@
 export { AuthentifyModule } from './authentify.module.js';
+export type { AuthentifyExtras, WithTokenEntity, WithUserEntity } from './module-extras.js';
 export { InjectFor, providerFor } from './registrations.js';
 export { COOKIE_STRATEGY, HEADER_STRATEGY } from './constants.js';
 
@@ -19,7 +20,7 @@ export type { ContextPredicate } from './authentication/guards/required-context.
 export { AutoRefreshInterceptor } from './authentication/auto-refresh.interceptor.js';
 export type { AuthenticatedSocket } from './authentication/sockets/socket.js';
 export { SocketAuthenticator } from './authentication/sockets/socket-authenticator.js';
-export type { AuthenticatedRequest } from './authentication/transport-request.js';
+export type { AuthenticatedRequest, TransportRequest } from './authentication/transport-request.js';
 export { CookieTokenStrategy } from './authentication/strategies/cookie-token.strategy.js';
 export { HeaderTokenStrategy } from './authentication/strategies/header-token.strategy.js';
 export { TokenCookies } from './authentication/token-cookies.js';
@@ -55,18 +56,17 @@ export type {
 } from './options/auth-handler.js';
 export type {
   AuthentifyAsyncOptions,
-  AuthentifyExtras,
   AuthentifyOptions,
   AuthentifyOptionsFactory,
   CookieOptions,
   CsrfOptions,
   LegacyTokens,
-  SessionRoutesOptions,
-  WithTokenEntity,
-  WithUserEntity,
 } from './options/authentify-options.js';
 export type { Duration } from './options/duration.js';
 
+export type { SessionRoutesOptions } from './session-routes/session-controller.js';
+export type { SessionRequest } from './session-routes/session-requests.js';
+export { SessionRoutes } from './session-routes/session-routes.js';
 export { RefreshAnswer, RefreshBody, SessionView } from './session-routes/session-views.js';
 export { AuthType } from './sessions/auth-type.js';
 export { AbstractAuthToken, type RevokedReason, type UserId } from './sessions/entities/abstract-auth-token.js';

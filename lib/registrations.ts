@@ -1,11 +1,18 @@
 import { type DynamicModule, Inject, Logger, type Type } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import { AUTH_TOKEN_ENTITY, AUTHENTIFY_OPTIONS } from './constants.js';
-import { type Injectable, offeredName } from './registered-classes.js';
 import { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';
+import { UNNAMED } from './module-extras.js';
+import { FOR_APPS, FOR_THE_LIBRARY } from './providers.js';
 
-/** What the registration without a name is called where one is asked for. */
-export const UNNAMED = 'default';
+/** What a registration lets other modules inject. */
+const SHARED: readonly (readonly [name: string, token: Type<unknown> | symbol])[] = Object.entries({
+  AUTHENTIFY_OPTIONS,
+  ...FOR_APPS,
+  ...FOR_THE_LIBRARY,
+});
+
+const NAMES = new Map<unknown, string>(SHARED.map(([name, token]) => [token, name]));
 
 type ModuleOf<T> = T extends Map<string, infer TModule> ? TModule : never;
 
@@ -14,10 +21,15 @@ type ModuleOf<T> = T extends Map<string, infer TModule> ? TModule : never;
  * `'default'`. `app.get(TokenService)` itself would give any of several registrations'.
  *
  * @example `app.get<TokenService<StaffToken>>(providerFor('staff', TokenService))`
- * @throws TypeError for a class that no registration offers, such as a guard of yours that extends one of ours.
+ * @throws TypeError for a class that no registration provides, such as a guard of yours that extends one of ours.
  */
-export function providerFor(name: string, provider: Injectable): string {
-  return `authentify:${name}:${offeredName(provider)}`;
+export function providerFor(name: string, provider: Type<unknown> | symbol): string {
+  const shared = NAMES.get(provider);
+  if (shared !== undefined) return tokenOf(name, shared);
+  const given = typeof provider === 'function' ? provider.name : String(provider);
+  throw new TypeError(
+    `No registration of AuthentifyModule provides ${given}. Ask for one of ${Object.keys(FOR_APPS).join(', ')}`,
+  );
 }
 
 /**
@@ -26,7 +38,7 @@ export function providerFor(name: string, provider: Injectable): string {
  *
  * @example `constructor(@InjectFor('staff') private readonly tokens: TokenService<StaffToken>) {}`
  * @throws TypeError while decorating, if the declared type is no class, such as one imported with `import type`, or none that
- * registrations offer.
+ * registrations provide.
  */
 export function InjectFor(name: string): ParameterDecorator & PropertyDecorator {
   return (target: object, key: string | symbol | undefined, index?: number) => {
@@ -43,21 +55,20 @@ export function InjectFor(name: string): ParameterDecorator & PropertyDecorator 
 }
 
 /**
- * What a registration offers to other modules: its classes under its name, and as they are only without one, so that
- * nobody injects one registration's service and gets the other's.
+ * What other modules may inject from a registration: its classes under its name, and as they are only without one, so
+ * that nobody injects one registration's service and gets the other's.
  */
-export function offer(
-  definition: DynamicModule,
-  name: string | undefined,
-  offered: readonly Injectable[],
-): DynamicModule {
-  const named = offered.map((one) => ({ provide: providerFor(name ?? UNNAMED, one), useExisting: one }));
+export function sharedUnder(name: string | undefined): Required<Pick<DynamicModule, 'providers' | 'exports'>> {
+  const named = SHARED.map(([shared, token]) => ({
+    provide: tokenOf(name ?? UNNAMED, shared),
+    useExisting: token,
+  }));
   const names = named.map(({ provide }) => provide);
-  return {
-    ...definition,
-    providers: [...(definition.providers ?? []), ...named],
-    exports: name === undefined ? [...names, ...offered] : names,
-  };
+  return { providers: named, exports: name === undefined ? [...names, ...SHARED.map(([, token]) => token)] : names };
+}
+
+function tokenOf(registration: string, shared: string): string {
+  return `authentify:${registration}:${shared}`;
 }
 
 /** The registrations of an app by name, each as the module it is. */
@@ -89,12 +100,12 @@ export function tellWhomGetGives(modules: ModulesContainer): void {
 /**
  * Checks the registrations of an app, before any database is asked.
  *
- * @throws AuthentifyConfigurationError where several offer the same to the same modules, or guard the same routes.
+ * @throws AuthentifyConfigurationError where several share the same with the same modules, or guard the same routes.
  */
 export function assertApart(modules: ModulesContainer, forAllRoutes: Type<unknown>): void {
   const registrations = [...modules.values()].filter(({ providers }) => providers.has(AUTH_TOKEN_ENTITY));
-  const offered = registrations.filter(({ isGlobal }) => isGlobal).flatMap((one) => Array.from(one.exports));
-  if (new Set(offered).size < offered.length) {
+  const shared = registrations.filter(({ isGlobal }) => isGlobal).flatMap((one) => Array.from(one.exports));
+  if (new Set(shared).size < shared.length) {
     throw new AuthentifyConfigurationError(
       'name',
       'is missing, or not unique: the app registers the module several times, for all modules. ' +

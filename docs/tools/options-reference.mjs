@@ -13,7 +13,7 @@ const PAGE = `${ROOT}docs/reference/options.md`;
 const PARTS = [
   {
     title: 'Extras',
-    file: 'lib/options/authentify-options.ts',
+    file: 'lib/module-extras.ts',
     interfaces: ['WithUserEntity', 'WithTokenEntity', 'AuthentifyExtras'],
     intro:
       'Extras are needed while Nest builds its modules. In `forRootAsync` they stand beside the factory, in `forRoot` among\nthe options. Give exactly one of `userEntity` and `tokenEntity`.',
@@ -39,7 +39,7 @@ const PARTS = [
   },
   {
     title: 'The extra sessionRoutes',
-    file: 'lib/options/authentify-options.ts',
+    file: 'lib/session-routes/session-controller.ts',
     interfaces: ['SessionRoutesOptions'],
     prefix: 'sessionRoutes',
     intro: 'What the routes do is on the page [Session routes](./session-routes.md).',

@@ -1,6 +1,7 @@
 import type { Provider } from '@nestjs/common';
 import { AUTHENTIFY_OPTIONS } from '../constants.js';
-import { providerFor, UNNAMED } from '../registrations.js';
+import { UNNAMED } from '../module-extras.js';
+import { providerFor } from '../registrations.js';
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { TokenDirectory } from '../store/directory.js';

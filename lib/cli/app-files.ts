@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type DataSource, InstanceChecker } from 'typeorm';
-import { EXTRA_NAMES } from '../module-definition.js';
+import { EXTRA_NAMES } from '../module-extras.js';
 import { UsageError } from './failure.js';
 
 /** The app's data source, from the file that TypeORM's own command line takes. */

@@ -1,4 +1,4 @@
-import type { ConfigurableModuleAsyncOptions, Type } from '@nestjs/common';
+import type { ConfigurableModuleAsyncOptions } from '@nestjs/common';
 import type { AbstractAuthToken } from '../sessions/entities/abstract-auth-token.js';
 import type { AuthHook } from './auth-handler.js';
 import type { Duration } from './duration.js';
@@ -146,44 +146,6 @@ export interface AuthentifyOptions<TUser = unknown, TToken = AbstractAuthToken<T
    * lives on after another node ended its session. Default `'30s'`; one statement each time, and none when none is open.
    */
   sessionCheckInterval?: Duration;
-}
-
-/** Where the session routes are. */
-export interface SessionRoutesOptions {
-  /** Path of the controller, such as `'auth'`: `POST /auth/refresh` and the others. */
-  path: string;
-}
-
-/** What must be known while the module graph is built, so it stands beside the factory of `forRootAsync`. */
-export interface AuthentifyExtras {
-  /** Name of the TypeORM data source. Default: the default one. */
-  dataSource?: string;
-  /** Makes guards and services available everywhere. Default `true`. */
-  isGlobal?: boolean;
-  /** Guards every route, before the app's own global guards; open some with `@Public()`. Default `false`. */
-  guardAllRoutes?: boolean;
-  /** Extends sessions while they are used, on every route. Default `false`; nothing is registered when off. */
-  autoRefresh?: boolean;
-  /**
-   * Sets this registration apart from another one of the same app: other users, in other tables, with other cookies.
-   * What it provides is then injected with `@InjectFor(name)`, and guards are made with `GuardFor(name)`. A lower-case
-   * word; it begins the names of the default table and cookies. Default none.
-   */
-  name?: string;
-  /** Mounts routes to refresh, log out, list and end sessions. Default none; login stays the app's. */
-  sessionRoutes?: SessionRoutesOptions;
-}
-
-/** The app's user entity; the library makes the token entity for it (table `auth_tokens`). */
-export interface WithUserEntity<TUser> extends AuthentifyExtras {
-  userEntity: Type<TUser>;
-  tokenEntity?: undefined;
-}
-
-/** The app's own token entity, extending `AbstractAuthToken`. */
-export interface WithTokenEntity<TToken> extends AuthentifyExtras {
-  tokenEntity: Type<TToken>;
-  userEntity?: undefined;
 }
 
 /** A class that makes the options, for `useClass` and `useExisting`. */

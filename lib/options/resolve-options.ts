@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto';
 import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
-import type { AuthentifyExtras, LegacyTokens } from './authentify-options.js';
+import type { LegacyTokens } from './authentify-options.js';
 import * as is from './option-checks.js';
 import { checkTogether } from './option-rules.js';
 import type { ResolvedOptions } from './resolved-options.js';
@@ -118,7 +118,7 @@ const OPTIONS: { readonly [Name in keyof ResolvedOptions]: is.Check<ResolvedOpti
  */
 export function resolveOptions(
   given: unknown,
-  extras: Pick<AuthentifyExtras, 'autoRefresh' | 'name'> = {},
+  extras: { autoRefresh?: boolean; name?: string | undefined } = {},
 ): ResolvedOptions {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     throw new AuthentifyConfigurationError('options', 'must be an object; the factory returned something else');

@@ -1,59 +1,79 @@
-import { Delete, Get, HttpCode, Post, UseFilters, UseGuards } from '@nestjs/common';
-import { Challenge } from '../authentication/challenge.js';
-import type { Credential } from '../authentication/credentials/credential.js';
+import {
+  type CanActivate,
+  Delete,
+  type ExecutionContext,
+  Get,
+  HttpCode,
+  Inject,
+  Injectable,
+  Post,
+  UseGuards,
+} from '@nestjs/common';
 import { Public } from '../authentication/decorators/public.decorator.js';
-import { unauthorized } from '../authentication/denials.js';
-import { AnsweredFilter, AnswerGuard } from '../authentication/guards/answer.guard.js';
 import { AuthentifyGuard } from '../authentication/guards/authentify.guard.js';
-import { RequestAuthenticator } from '../authentication/authenticator.js';
-import type { AuthenticatedRequest, TransportRequest } from '../authentication/transport-request.js';
+import { responseOf } from '../authentication/request-context.js';
+import { ResponseHeaders } from '../authentication/response-headers.js';
 import { TokenCookies } from '../authentication/token-cookies.js';
+import type { TransportRequest } from '../authentication/transport-request.js';
+import type { AuthType } from '../sessions/auth-type.js';
 import type { AbstractAuthToken } from '../sessions/entities/abstract-auth-token.js';
-import { SessionStore } from '../sessions/session-store.js';
+import type { IssuedTokens } from '../sessions/issued-tokens.js';
 import { TokenService } from '../sessions/token.service.js';
-import { Verification } from '../sessions/verification.js';
-import { NoStoreGuard } from './no-store.guard.js';
-import { requestedPage } from './requested-page.js';
-import { SessionCredentials } from './presented-session.js';
+import { type SessionRequest, SessionRequests } from './session-requests.js';
 import { type RefreshAnswer, type SessionView, sessionView } from './session-views.js';
 
-/** A request that `AuthentifyGuard` let pass. */
-type SessionRequest = TransportRequest & Pick<AuthenticatedRequest, 'auth'>;
+/** Keeps caches away from every answer of the routes, also from refusals: so it is a guard, the first one (R59). */
+@Injectable()
+class NoStoreGuard implements CanActivate {
+  constructor(private readonly headers: ResponseHeaders) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    this.headers.set(responseOf(context), 'Cache-Control', 'no-store');
+    return true;
+  }
+}
 
 /**
  * What every app does with its sessions, as routes: refresh, log out, list, end. A header session's tokens travel in
  * bodies, a cookie session's in cookies only (R58). Logging in stays the app's.
  *
- * `AnswerGuard` calls the handlers and sends what they return, so that nothing of the app stands in between (R70): they
- * take request and response, without decorators.
+ * Extend it, and name your class in `sessionRoutes`. Override a handler to put a guard on its route or to do more; its
+ * path and its own guards stay. Override {@link refreshAnswer} or {@link sessionView} to answer something else. Add a
+ * handler with `@Get()` or the like to add a route.
+ *
+ * Every handler takes request and response, and what it returns is sent in the guard phase, as JSON, after all guards:
+ * no interceptor, pipe or serialiser of the app runs (R70). Nothing returned is a 204.
+ *
+ * @example
+ * ```ts
+ * class MySessions extends SessionRoutes {
+ *   @UseGuards(ThrottlerGuard)
+ *   override refresh(request: TransportRequest, response: unknown) {
+ *     return super.refresh(request, response);
+ *   }
+ * }
+ * AuthentifyModule.forRoot({ userEntity: User, sessionRoutes: { path: 'auth', controller: MySessions } });
+ * ```
  */
 @UseGuards(NoStoreGuard)
-@UseFilters(AnsweredFilter)
 export abstract class SessionRoutes {
-  constructor(
-    private readonly tokens: TokenService,
-    private readonly store: SessionStore,
-    private readonly verification: Verification,
-    private readonly credentials: SessionCredentials,
-    private readonly cookies: TokenCookies,
-    private readonly authenticator: RequestAuthenticator,
-    private readonly challenge: Challenge,
-  ) {}
+  /** Of the registration whose routes these are. */
+  @Inject() protected readonly tokens: TokenService;
+  /** Of the same registration. */
+  @Inject() protected readonly cookies: TokenCookies;
+  @Inject() private readonly requests: SessionRequests;
 
   /** The next pair for a refresh token, in the JSON body, the header or else its cookie. A failure leaves the cookies (R40). */
   @Post('refresh')
   @Public()
-  @UseGuards(AnswerGuard)
   @HttpCode(200)
   async refresh(request: TransportRequest, response: unknown): Promise<RefreshAnswer> {
-    const credential = this.credentials.refreshOf(request);
+    const credential = this.requests.refreshTokenOf(request);
     const issued =
       credential && (await this.tokens.refreshToken(credential.rawToken, { authType: credential.authType }));
-    if (!credential || !issued) throw this.refused(request, response, credential);
-    if (credential.authType === 'header') return issued.toJSON();
-    this.cookies.set(response, issued);
-    const { expiresAt, refreshUntil } = issued.toJSON();
-    return { expiresAt, refreshUntil };
+    if (!credential || !issued) throw this.requests.refusalOf(request, response, credential);
+    if (credential.authType === 'cookie') this.cookies.set(response, issued);
+    return this.refreshAnswer(issued, credential.authType);
   }
 
   /**
@@ -63,12 +83,9 @@ export abstract class SessionRoutes {
    */
   @Post('logout')
   @Public()
-  @UseGuards(AnswerGuard)
   @HttpCode(204)
   async logout(request: TransportRequest, response: unknown): Promise<void> {
-    const { credentials, problem } = this.credentials.sessionOf(request);
-    const isCookie = credentials.some(({ authType }) => authType === 'cookie');
-    const sessions = await this.sessionsOf(credentials);
+    const { sessions, isCookie, problem } = await this.requests.sessionsOf(request);
     for (const session of sessions) await this.tokens.revokeToken(session);
     if (problem && sessions.length === 0 && !isCookie) throw problem;
     if (isCookie) this.cookies.clear(response);
@@ -76,52 +93,45 @@ export abstract class SessionRoutes {
 
   /** Ends all sessions of the user, this one too. */
   @Post('logout-all')
-  @UseGuards(AuthentifyGuard, AnswerGuard)
+  @UseGuards(AuthentifyGuard)
   @HttpCode(204)
   async logoutAll(request: SessionRequest, response: unknown): Promise<void> {
     await this.tokens.revokeAllUserTokens(request.auth.userId);
-    const { credential } = this.authenticator.authenticationOf(request) ?? {};
-    if (credential?.authType === 'cookie') this.cookies.clear(response);
+    if (this.requests.transportOf(request) === 'cookie') this.cookies.clear(response);
   }
 
   /** Ends all sessions of the user but this one. */
   @Post('logout-others')
-  @UseGuards(AuthentifyGuard, AnswerGuard)
+  @UseGuards(AuthentifyGuard)
   @HttpCode(204)
-  async logoutOthers({ auth }: SessionRequest): Promise<void> {
+  async logoutOthers({ auth }: SessionRequest, _response: unknown): Promise<void> {
     await this.tokens.revokeAllUserTokens(auth.userId, { except: auth });
   }
 
   /** Where the user is logged in, newest first: `?limit` of them, at most 100, older than `?before`. */
   @Get('sessions')
-  @UseGuards(AuthentifyGuard, AnswerGuard)
-  async list(request: SessionRequest): Promise<SessionView[]> {
-    const { auth } = request;
-    const sessions = await this.store.liveOf(auth.userId, Date.now(), requestedPage(request));
-    return sessions.map((session) => sessionView(session, auth.id));
+  @UseGuards(AuthentifyGuard)
+  async list(request: SessionRequest, _response: unknown): Promise<SessionView[]> {
+    const sessions = await this.requests.pageOf(request);
+    return sessions.map((session) => this.sessionView(session, session.id === request.auth.id));
   }
 
   /** Ends one of the user's sessions; the same answer for an unknown, foreign, ended or malformed id (R50). */
   @Delete('sessions/:id')
-  @UseGuards(AuthentifyGuard, AnswerGuard)
+  @UseGuards(AuthentifyGuard)
   @HttpCode(204)
-  async end({ auth, params }: SessionRequest): Promise<void> {
+  async end({ auth, params }: SessionRequest, _response: unknown): Promise<void> {
     await this.tokens.revokeUserToken(auth.userId, params?.id ?? '');
   }
 
-  /** Each once: an access and a refresh token are mostly of the same. */
-  private async sessionsOf(credentials: readonly Credential[]): Promise<AbstractAuthToken[]> {
-    const found = new Map<string, AbstractAuthToken>();
-    for (const { rawToken, authType } of credentials) {
-      const session = await this.verification.sessionOf(rawToken, authType);
-      if (session) found.set(session.id, session);
-    }
-    return [...found.values()];
+  /** What `refresh` answers. The tokens of a cookie session are in its cookies, and nowhere else (R58). */
+  protected refreshAnswer(issued: IssuedTokens, authType: AuthType): RefreshAnswer | Promise<RefreshAnswer> {
+    const { expiresAt, refreshUntil } = issued.toJSON();
+    return authType === 'header' ? issued.toJSON() : { expiresAt, refreshUntil };
   }
 
-  private refused(request: TransportRequest, response: unknown, credential: Credential | null): Error {
-    if (credential) this.challenge.expect(request, credential.authType);
-    this.challenge.write(request, response, credential ? { error: 'invalid_token' } : {});
-    return unauthorized();
+  /** What `list` answers of one session. */
+  protected sessionView(session: AbstractAuthToken, current: boolean): SessionView {
+    return sessionView(session, current);
   }
 }

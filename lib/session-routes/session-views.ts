@@ -32,7 +32,7 @@ export class SessionView {
   current!: boolean;
 }
 
-export function sessionView(token: AbstractAuthToken, currentId: string): SessionView {
+export function sessionView(token: AbstractAuthToken, current: boolean): SessionView {
   const { id, context, createdAt, lastRefreshedAt, expiresAt, refreshUntil } = token;
-  return { id, context, createdAt, lastRefreshedAt, expiresAt, refreshUntil, current: id === currentId };
+  return { id, context, createdAt, lastRefreshedAt, expiresAt, refreshUntil, current };
 }

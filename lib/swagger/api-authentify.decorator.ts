@@ -1,4 +1,4 @@
-import { UNNAMED } from '../registrations.js';
+import { UNNAMED } from '../module-extras.js';
 import type { AuthType } from '../sessions/auth-type.js';
 import { DOCUMENTED, requirementsOf } from './route-access.js';
 

@@ -5,7 +5,7 @@ import { HeaderAuthGuard } from '../authentication/guards/header-auth.guard.js';
 import { FRESHNESS } from '../authentication/guards/required-freshness.js';
 import { authenticates, routeOf } from '../authentication/guards/route.js';
 import { COOKIE_STRATEGY, HEADER_STRATEGY } from '../constants.js';
-import { UNNAMED } from '../registrations.js';
+import { UNNAMED } from '../module-extras.js';
 import { AuthType } from '../sessions/auth-type.js';
 
 /** The security schemes that a request must satisfy, all of them together, by name (OAS 3.0.4 §4.8.30). */

@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiParam, ApiProperty, ApiQuery, ApiSchema, ApiSecurity } from '@nestjs/swagger';
-import { UNNAMED } from '../registrations.js';
+import { UNNAMED } from '../module-extras.js';
 import { sessionTag } from '../session-routes/session-controller.js';
 import { SessionRoutes } from '../session-routes/session-routes.js';
 import { RefreshBody, SessionView } from '../session-routes/session-views.js';

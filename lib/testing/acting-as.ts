@@ -1,6 +1,7 @@
 import type { DynamicModule, INestApplicationContext, Type } from '@nestjs/common';
 import { AUTHENTIFY_OPTIONS } from '../constants.js';
-import { providerFor, UNNAMED } from '../registrations.js';
+import { UNNAMED } from '../module-extras.js';
+import { providerFor } from '../registrations.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AuthType } from '../sessions/auth-type.js';
 import { checkNames, type OptionNames } from '../options/call-options.js';

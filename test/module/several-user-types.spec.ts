@@ -439,9 +439,9 @@ describe('registrations of one app', () => {
     expect(before).toEqual(names.map((name) => `authentify:staff:${name}`));
   });
 
-  it('what no registration offers is named while decorating, and what they offer instead', async () => {
+  it('what no registration provides is named while decorating, and what they provide instead', async () => {
     class OwnGuard extends HeaderAuthGuard {}
-    const expected = /offers OwnGuard\. Ask for one of TokenService, TokenCookies, /;
+    const expected = /provides OwnGuard\. Ask for one of TokenService, TokenCookies, /;
     expect(() => providerFor('staff', OwnGuard)).toThrow(expected);
     expect(() => GuardFor('staff', OwnGuard)).toThrow(expected);
     expect(() => {

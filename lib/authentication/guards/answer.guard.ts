@@ -21,7 +21,7 @@ const ANSWERED = new Answered('This route has sent its answer itself');
  * Answers in the place of Nest, as the last guard of a route: it calls the handler with request and response, and sends
  * what that returns as JSON, nothing as 204. So no interceptor, pipe or serialiser of the app runs that could wrap,
  * cache, empty or hold back an answer of the library's own (R70). What the handler throws takes the usual way to the
- * app's filters. Its controller needs {@link AnsweredFilter}.
+ * app's filters. Its route or its controller needs {@link AnsweredFilter}.
  */
 @Injectable()
 export class AnswerGuard implements CanActivate {
@@ -48,7 +48,7 @@ export class AnswerGuard implements CanActivate {
   }
 }
 
-/** Ends the way of a request that {@link AnswerGuard} has answered. A controller's filters come before the app's. */
+/** Ends the way of a request that {@link AnswerGuard} has answered. The filters of a route are asked before its controller's, the last one first. */
 @Catch(Answered)
 export class AnsweredFilter implements ExceptionFilter<Answered> {
   catch(_answered: Answered, _host: ArgumentsHost): void {

@@ -1,4 +1,4 @@
-import type { Type } from '@nestjs/common';
+import type { Provider, Type } from '@nestjs/common';
 import { AuthHooks } from './authentication/hooks.js';
 import { Challenge } from './authentication/challenge.js';
 import { CrossSiteCheck } from './authentication/cross-site-check.js';
@@ -13,7 +13,6 @@ import { SocketAuthenticator } from './authentication/sockets/socket-authenticat
 import { CookieTokenStrategy } from './authentication/strategies/cookie-token.strategy.js';
 import { HeaderTokenStrategy } from './authentication/strategies/header-token.strategy.js';
 import { TokenCookies } from './authentication/token-cookies.js';
-import { AUTHENTIFY_OPTIONS } from './constants.js';
 import { AuthentifyEvents } from './events/authentify-events.js';
 import { TokenDirectory } from './store/directory.js';
 import { Administration } from './sessions/administration.js';
@@ -23,15 +22,27 @@ import { Sliding } from './sessions/sliding.js';
 import { Verification } from './sessions/verification.js';
 import { TokenRepository } from './store/token.repository.js';
 import { TokenService } from './sessions/token.service.js';
+import { OwnApplication } from './authentication/own-application.js';
+import { pruneJobProvider } from './sessions/prune-schedule.js';
+import { ResponseHeaders } from './authentication/response-headers.js';
+import { SchemaCheck } from './store/schema-check.js';
+import { SessionRequests } from './session-routes/session-requests.js';
+import { SessionChecks } from './sessions/session-checks.js';
+import { SessionStore } from './sessions/session-store.js';
+import { Login } from './sessions/login.js';
+import { SessionLookup } from './store/lookup/session-lookup.js';
+import { TokenSecrets } from './sessions/token-secrets.js';
+import { Pruning } from './sessions/pruning.js';
+import { Refresh } from './sessions/refresh.js';
+import { SessionTable } from './store/session-table.js';
+import { SessionWrites } from './store/session-writes.js';
+import { UserActivity } from './sessions/user-activity.js';
 
-/** A class of this library that apps inject, or a symbol of its own. */
-export type Injectable = Type<unknown> | symbol;
-
-// The keys are the names in injection tokens. They are written down here and never read from a class, because bundlers
-// rename classes, and may give two of them one name.
+// What every registration provides. The keys are the names in injection tokens. They are written down here and never read
+// from a class, because bundlers rename classes, and may give two of them one name.
 
 /** What apps inject from a registration. */
-const FOR_APPS: Record<string, Type<unknown>> = {
+export const FOR_APPS: Record<string, Type<unknown>> = {
   TokenService,
   TokenCookies,
   TokenRepository,
@@ -49,7 +60,7 @@ const FOR_APPS: Record<string, Type<unknown>> = {
 };
 
 /** What guards and interceptors need wherever Nest makes them, and the subpaths of this package. */
-const FOR_THE_LIBRARY: Record<string, Type<unknown>> = {
+export const FOR_THE_LIBRARY: Record<string, Type<unknown>> = {
   AuthHooks,
   Challenge,
   CrossSiteCheck,
@@ -61,22 +72,21 @@ const FOR_THE_LIBRARY: Record<string, Type<unknown>> = {
   Verification,
 };
 
-/** The classes of a registration that other modules may inject. */
-export const PUBLIC_PROVIDERS: Type<unknown>[] = Object.values({ ...FOR_APPS, ...FOR_THE_LIBRARY });
-
-/** All that a registration offers. */
-export const OFFERED: Injectable[] = [AUTHENTIFY_OPTIONS, ...PUBLIC_PROVIDERS];
-
-const NAMES = new Map<unknown, string>(
-  Object.entries({ AUTHENTIFY_OPTIONS, ...FOR_APPS, ...FOR_THE_LIBRARY }).map(([name, offered]) => [offered, name]),
-);
-
-/** The name of something that registrations offer. @throws TypeError for anything else, a subclass too. */
-export function offeredName(provider: Injectable): string {
-  const name = NAMES.get(provider);
-  if (name !== undefined) return name;
-  const given = typeof provider === 'function' ? provider.name : String(provider);
-  throw new TypeError(
-    `No registration of AuthentifyModule offers ${given}. Ask for one of ${Object.keys(FOR_APPS).join(', ')}`,
-  );
-}
+/** All of them, and what nobody else injects. */
+export const PROVIDERS: Provider[] = [
+  ...Object.values({ ...FOR_APPS, ...FOR_THE_LIBRARY }),
+  { provide: SessionStore, useClass: SessionWrites },
+  Login,
+  OwnApplication,
+  Pruning,
+  pruneJobProvider,
+  Refresh,
+  ResponseHeaders,
+  SchemaCheck,
+  SessionChecks,
+  SessionLookup,
+  SessionRequests,
+  SessionTable,
+  TokenSecrets,
+  UserActivity,
+];
