@@ -45,7 +45,7 @@ export function sessionControllers(
   // Written down, because bundlers shorten names, and apps have session controllers too.
   Object.defineProperty(SessionController, 'name', { value: `${sessionTag(registration)}Controller` });
   for (const name of new MetadataScanner().getAllMethodNames(routes.prototype)) {
-    const handler = answeringHandler(routes.prototype as unknown as Record<string, Handler>, name);
+    const handler = answeringHandler(routes.prototype, name);
     if (handler) Object.defineProperty(SessionController.prototype, name, { value: handler });
   }
   return [SessionController];
