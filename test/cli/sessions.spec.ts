@@ -1,5 +1,6 @@
 import { AbstractAuthToken } from 'nestjs-authentify';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { DATABASE } from '../support/database.js';
 import type { User } from '../support/users.js';
 import { CommandLine } from './command.js';
 
@@ -35,7 +36,18 @@ beforeEach(async () => {
 
 const login = (user: User) => cli.t.tokens.generateHeaderToken(user);
 const rowsOf = () => cli.t.dataSource.getRepository<AbstractAuthToken>(cli.t.tokenEntity);
-/** Rows as they are in the database. */
+/** Copies a row many times, with changes as they are in the database. */
+async function insertCopies(id: string, count: number, changes: Record<string, unknown> = {}): Promise<void> {
+  const [row] = await rowsOf().createQueryBuilder('token').select('token.*').where({ id }).getRawMany<object>();
+  const copies = Array.from({ length: count }, (_, index) => ({
+    ...row,
+    id: `${id.slice(0, -12)}${String(index).padStart(12, '0')}`,
+    access_token_hash: `access-${id}-${index}`,
+    refresh_family_hash: `family-${id}-${index}`,
+    ...changes,
+  }));
+  for (let start = 0; start < count; start += 500) await insertRaw(copies.slice(start, start + 500));
+}
 async function insertRaw(values: Record<string, unknown>[]): Promise<void> {
   const { metadata } = rowsOf();
   const byProperty = values.map((row) =>
@@ -121,6 +133,16 @@ describe('authentify list', () => {
     expect([...first, ...second]).toEqual(all);
   });
 
+  it.runIf(DATABASE === 'sqljs')('finds a rare state behind thousands of later sessions', async () => {
+    const ended = await login(ada);
+    await cli.t.tokens.revokeToken(ended.token);
+    const { token } = await login(ada);
+    await insertCopies(token.id, 5_000);
+    const found = await cli.json<Listed[]>('list', '--user', String(ada.id), '--state', 'ended');
+    expect(found.map(({ id }) => id)).toEqual([ended.token.id]);
+    await rowsOf().delete({ user: { id: ada.id } as never });
+  });
+
   it('R73: says what is no key of a user, and is no outage', async () => {
     for (const user of ['nouser', '1e0', '1.5']) {
       const { code, stderr } = await cli.run('list', '--user', user);
@@ -176,17 +198,7 @@ describe('authentify prune', () => {
     await cli.json('prune');
     const rows = rowsOf();
     const { token } = await login(ada);
-    const [row] = await rows.createQueryBuilder('token').select('token.*').where({ id: token.id }).getRawMany();
-    const copies = Array.from({ length: 3_000 }, (_, index) => ({
-      ...row,
-      id: `${token.id.slice(0, -12)}${String(index).padStart(12, '0')}`,
-      access_token_hash: `access-${index}`,
-      refresh_family_hash: `family-${index}`,
-      prune_at: 1,
-    }));
-    for (let start = 0; start < copies.length; start += 500) {
-      await insertRaw(copies.slice(start, start + 500));
-    }
+    await insertCopies(token.id, 3_000, { prune_at: 1 });
     const outcomes = await Promise.all([cli.spawn('prune', ['--json']), cli.spawn('prune', ['--json'])]);
     const [one, other] = outcomes.map(({ stdout }) => (JSON.parse(stdout) as Pruned).pruned);
     expect(one! + other!).toBe(3_000);
