@@ -1,4 +1,5 @@
 import { type MigrationInterface, type QueryRunner, Table, type TableColumn, type TableColumnOptions } from 'typeorm';
+import { dataSourceOf } from '../store/drivers/typeorm-internals.js';
 
 /** Which tables the migration is about. */
 export interface CreateAuthTokensOptions {
@@ -67,13 +68,13 @@ export function createAuthTokens({ userTable, tokenTable }: CreateAuthTokensOpti
 }
 
 /** As the entity asks the naming strategy, which may rename even what has a name. */
-function columnName({ connection }: QueryRunner, name: string): string {
+function columnName(queryRunner: QueryRunner, name: string): string {
   const property = name === 'user_id' ? 'user' : name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
-  return connection.namingStrategy.columnName(property, name, []);
+  return dataSourceOf(queryRunner).namingStrategy.columnName(property, name, []);
 }
 
-function defaultTable({ connection }: QueryRunner): string {
-  return connection.namingStrategy.tableName('AuthToken', 'auth_tokens');
+function defaultTable(queryRunner: QueryRunner): string {
+  return dataSourceOf(queryRunner).namingStrategy.tableName('AuthToken', 'auth_tokens');
 }
 
 /** Nothing here has a name of its own: the naming strategy gives the ones that the entity expects. */
@@ -109,7 +110,7 @@ function authTokensTable(queryRunner: QueryRunner, name: string, userTable: stri
  * speaks PostgreSQL and stores rows otherwise has no such pages.
  */
 async function leaveRoomForSlides(queryRunner: QueryRunner, name: string): Promise<void> {
-  const { driver } = queryRunner.connection;
+  const { driver } = dataSourceOf(queryRunner);
   if (driver.options.type !== 'postgres') return;
   const [server] = (await queryRunner.query('SELECT version() AS version')) as { version: string }[];
   if (!server || !/^PostgreSQL (?!\S*-YB-)/.test(server.version)) return;

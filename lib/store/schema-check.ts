@@ -70,9 +70,11 @@ export async function assertSchema(
   const queryRunner = dataSource.createQueryRunner('master');
   try {
     // A replica may not have the tables yet.
-    const onPrimary = new SqlComment(sqlComment, dataSource).on(queryRunner);
-    await assertReadsInstants(onPrimary);
+    const comment = new SqlComment(sqlComment, dataSource);
+    await assertReadsInstants(comment.on(queryRunner));
+    const onPrimary = comment.on(queryRunner);
     await readNothing(onPrimary, metadata);
+    comment.assertSentBy(onPrimary);
   } catch (error) {
     if (error instanceof AuthentifyConfigurationError) throw error;
     const faults = await schemaFaults(queryRunner, metadata);

@@ -25,7 +25,8 @@ import { ownerOf } from './users.js';
 import { Connections } from './drivers/connections.js';
 import { SqlComment } from './drivers/sql-comment.js';
 import type { StatementSource } from './drivers/statement.js';
-import { onConnection, uncached } from './drivers/typeorm.js';
+import { onConnection } from './drivers/typeorm.js';
+import { assertCanBeUncached, uncached } from './drivers/typeorm-internals.js';
 import { type Transaction, transactionOf } from './transaction.js';
 
 type Rows = Repository<AbstractAuthToken>;
@@ -107,6 +108,7 @@ export class SessionTable<TToken extends AnyAuthToken = AbstractAuthToken> {
       );
     }
     this.assertOwnTable(metadata);
+    assertCanBeUncached(this.dataSource);
     Connections.of(this.dataSource).watch();
   }
 

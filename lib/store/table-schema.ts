@@ -2,6 +2,7 @@ import type { EntityMetadata, QueryRunner } from 'typeorm';
 import { isBigInteger, typeOf } from './column-types.js';
 import { AbstractAuthToken } from '../sessions/entities/abstract-auth-token.js';
 import { instantTransformer } from '../sessions/entities/instant.transformer.js';
+import { dataSourceOf } from './drivers/typeorm-internals.js';
 import { joinUser, ownerOf } from './users.js';
 import { DIGEST_COLUMNS } from './session-table.js';
 
@@ -61,7 +62,7 @@ export const SAMPLE = 1_795_881_600_123;
  * parameter, as all statements of the library: `pg` applies `binary` to those only.
  */
 export async function readInstant(queryRunner: QueryRunner): Promise<unknown> {
-  const { type } = queryRunner.connection.options;
+  const { type } = dataSourceOf(queryRunner).options;
   const sql = new Map<string, string>([
     ['postgres', 'SELECT CAST($1 AS bigint) AS instant'],
     ['mysql', 'SELECT CAST(? AS signed) AS instant'],
@@ -115,10 +116,12 @@ async function faultsOf(queryRunner: QueryRunner, metadata: EntityMetadata): Pro
 }
 
 /** Of the library's own columns, as they were declared. */
-function isMisfit(type: string, column: ColumnMetadata, { connection }: QueryRunner): boolean {
+function isMisfit(type: string, column: ColumnMetadata, queryRunner: QueryRunner): boolean {
   if (!isTokenEntity(column.entityMetadata)) return false;
   if (isInstant(column)) {
-    return (/sql(?:ite|js)/.test(connection.options.type) ? NO_INSTANTS_IN_SQLITE : NO_INSTANTS).test(type);
+    return (/sql(?:ite|js)/.test(dataSourceOf(queryRunner).options.type) ? NO_INSTANTS_IN_SQLITE : NO_INSTANTS).test(
+      type,
+    );
   }
   return TEXTS.has(column.propertyName) && /char|text/.test(typeOf(column)) && NO_TEXTS.test(type);
 }
@@ -137,8 +140,8 @@ function usersOf(metadata: EntityMetadata): EntityMetadata {
 }
 
 /** Which database it was looked for in: the wrong one is a likely reason. */
-function placeOf({ connection }: QueryRunner, metadata: EntityMetadata): string {
-  const { database, schema } = connection.driver;
+function placeOf(queryRunner: QueryRunner, metadata: EntityMetadata): string {
+  const { database, schema } = dataSourceOf(queryRunner).driver;
   const name = metadata.database ?? database;
   const inSchema = metadata.schema ?? schema;
   return `the database${name === undefined ? '' : ` "${name}"`}${inSchema === undefined ? '' : `, schema "${inSchema}"`}`;

@@ -3,6 +3,7 @@ import { runOnce } from './database-errors.js';
 import { type Connection, Connections, drop } from './drivers/connections.js';
 import type { StatementResult } from './drivers/driver.js';
 import { isOfDriver, sendOn } from './drivers/typeorm.js';
+import { dataSourceOf } from './drivers/typeorm-internals.js';
 
 /**
  * The app's transaction that a call is part of. All its statements run there, each once: after one that fails, PostgreSQL
@@ -86,12 +87,7 @@ export function transactionOf(manager: unknown, dataSource: DataSource): Transac
 /** By what it can do: there may be two copies of TypeORM, and packages that hand out proxies. */
 function isManager(value: unknown): value is EntityManager {
   const manager = Object(value) as EntityManager;
-  return typeof manager.getRepository === 'function' && dataSourceOf(manager) !== undefined;
-}
-
-/** Its name up to TypeORM 0.3 was `connection`. */
-function dataSourceOf(manager: EntityManager): DataSource | undefined {
-  return manager.dataSource ?? (manager as { connection?: DataSource }).connection;
+  return typeof manager.getRepository === 'function' && (dataSourceOf(manager) as DataSource | undefined) !== undefined;
 }
 
 function nameOf(dataSource: DataSource | undefined): string {

@@ -1,5 +1,6 @@
 import type { MigrationInterface, QueryRunner, Table } from 'typeorm';
 import { type Duration, type Milliseconds, parseDuration } from '../../options/duration.js';
+import { dataSourceOf } from '../../store/drivers/typeorm-internals.js';
 import { importedRow } from './imported-row.js';
 import { type Source, type SourceRow, SourceRows } from './source-rows.js';
 import { insertStatement, knownIds } from './statement.js';
@@ -87,7 +88,8 @@ class Import {
   }
 
   private tell(message: string): void {
-    this.queryRunner.connection.logger.logMigration(`drf-authentify: ${message}`, this.queryRunner);
+    const { logger } = dataSourceOf(this.queryRunner);
+    logger.logMigration(`drf-authentify: ${message}`, this.queryRunner);
   }
 }
 

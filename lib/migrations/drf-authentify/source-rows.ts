@@ -1,5 +1,6 @@
 import type { QueryRunner } from 'typeorm';
 import type { UserId } from '../../sessions/entities/abstract-auth-token.js';
+import { dataSourceOf } from '../../store/drivers/typeorm-internals.js';
 import { type Statement, tablePath } from './statement.js';
 
 /** A session as drf-authentify stored it; instants are epoch milliseconds. */
@@ -49,7 +50,7 @@ export class SourceRows {
     source: Source,
     private readonly now: number,
   ) {
-    const { type } = queryRunner.connection.options;
+    const { type } = dataSourceOf(queryRunner).options;
     const ms = EPOCH_MS[DIALECTS[type] ?? ''];
     if (!ms) throw new Error(`importDrfAuthentify knows PostgreSQL, MySQL, MariaDB and SQLite, not ${type}`);
     this.ms = ms;
@@ -70,7 +71,7 @@ export class SourceRows {
   after(id: UserId | undefined, limit: number): Promise<SourceRow[]> {
     const statement: Statement = { sql: `SELECT ${this.columns()} ${this.importable}`, parameters: [] };
     if (id !== undefined) {
-      statement.sql += ` AND source.id > ${this.queryRunner.connection.driver.createParameter('id', 0)}`;
+      statement.sql += ` AND source.id > ${dataSourceOf(this.queryRunner).driver.createParameter('id', 0)}`;
       statement.parameters.push(id);
     }
     statement.sql += ` ORDER BY source.id LIMIT ${limit}`;
@@ -90,7 +91,7 @@ export class SourceRows {
       expiresAt: this.ms('source.expires_at'),
       refreshUntil: this.ms('source.refresh_until'),
     };
-    const { driver } = this.queryRunner.connection;
+    const { driver } = dataSourceOf(this.queryRunner);
     return Object.entries(columns)
       .map(([name, expression]) => `${expression} AS ${driver.escape(name)}`)
       .join(', ');

@@ -1,4 +1,5 @@
 import type { QueryRunner } from 'typeorm';
+import { dataSourceOf } from '../../store/drivers/typeorm-internals.js';
 
 /** SQL with its parameters. */
 export interface Statement {
@@ -7,10 +8,11 @@ export interface Statement {
 }
 
 /** A table or column as SQL names it, whatever schema it is in. */
-export function tablePath({ connection }: QueryRunner, name: string): string {
+export function tablePath(queryRunner: QueryRunner, name: string): string {
+  const { driver } = dataSourceOf(queryRunner);
   return name
     .split('.')
-    .map((part) => connection.driver.escape(part))
+    .map((part) => driver.escape(part))
     .join('.');
 }
 
@@ -20,7 +22,7 @@ export function insertStatement(
   table: string,
   rows: readonly Record<string, unknown>[],
 ): Statement {
-  const { driver } = queryRunner.connection;
+  const { driver } = dataSourceOf(queryRunner);
   const columns = Object.keys(rows[0] ?? {});
   const parameters = rows.flatMap((row) => columns.map((column) => row[column]));
   const tuples = rows.map(
@@ -33,7 +35,7 @@ export function insertStatement(
 
 /** Which of these ids are there already. */
 export async function knownIds(queryRunner: QueryRunner, table: string, ids: readonly string[]): Promise<Set<string>> {
-  const { driver } = queryRunner.connection;
+  const { driver } = dataSourceOf(queryRunner);
   const list = ids.map((_, index) => driver.createParameter('id', index)).join(', ');
   const found = (await queryRunner.query(`SELECT id FROM ${tablePath(queryRunner, table)} WHERE id IN (${list})`, [
     ...ids,

@@ -1,12 +1,15 @@
+import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
+import { lackOf } from '../../private-part.js';
 import { faultOf, ownCodeOf } from '../error-codes.js';
+import { poolsOf, primaryPoolOf, STORE_PARTS } from './typeorm-internals.js';
 
 /** A connection of `pg`, `mysql2` or `mysql`, as its pool hands it out. */
 export interface Connection {
   on(event: 'error', listener: () => void): unknown;
-  /** `pg`: once it has ended, its pool does not take it back. */
+  /** `pg`: once it has ended, its pool does not take it back (`STORE_PARTS.endedClient`). */
   end?(): unknown;
-  /** `mysql2` and `mysql`: takes it out of its pool. */
+  /** `mysql2` and `mysql`: takes it out of its pool, to which it can be given back nevertheless. */
   destroy?(): void;
 }
 
@@ -24,12 +27,6 @@ export interface Lease<TConnection extends Connection = Connection> {
 interface Pool {
   on?(event: 'connect' | 'connection' | 'acquire', listener: (connection: Connection) => void): unknown;
   on?(event: 'release', listener: (first: unknown, second?: Connection) => void): unknown;
-}
-/** What is used of TypeORM's drivers, all of it public: their pools. */
-interface Pools {
-  master?: Pool;
-  slaves?: Pool[];
-  pool?: Pool;
 }
 
 /** The times of a connection, by `performance.now()`. */
@@ -70,7 +67,8 @@ export class Connections {
   static readonly #all = new WeakMap<DataSource, Connections>();
   readonly #lives = new WeakMap<Connection, Life>();
   readonly #isPooled: boolean;
-  #watched?: Pool;
+  /** The pool of the primary; `null` until it was looked for. */
+  #watched: Pool | undefined | null = null;
   /** Connections that have not answered since then are not trusted. */
   #silentSince = -Infinity;
   /** Nor are those that were made before then. */
@@ -93,11 +91,12 @@ export class Connections {
    */
   watch(): void {
     if (!this.#isPooled) return;
-    const { master, pool, slaves = [] } = this.dataSource.driver as Pools;
-    const primary = master ?? pool;
+    const primary = primaryPoolOf<Pool>(this.dataSource);
     if (primary === this.#watched) return;
     this.#watched = primary;
-    for (const each of [primary, ...slaves]) if (each) this.#listenTo(each);
+    const pools = poolsOf<Pool>(this.dataSource);
+    if (pools.length === 0) new Logger(Connections.name).warn(lackOf(STORE_PARTS.pools));
+    for (const each of pools) this.#listenTo(each);
   }
 
   /**

@@ -3,10 +3,12 @@ import type { DataSource } from 'typeorm';
 import { ownCodeOf } from '../error-codes.js';
 import { type Connection, Connections, drop, type Lease } from './connections.js';
 import { logged, type Prepare, type Row, type StatementResult } from './driver.js';
+import { primaryPoolOf } from './typeorm-internals.js';
 
-/** What is used of the driver `mysql2`, all of it public on TypeORM's: the pool. */
-interface MysqlDriver {
-  pool: { getConnection(done: Callback<MysqlConnection>): void; execute?: unknown };
+/** What is used of the pool of `mysql2`. */
+interface MysqlPool {
+  getConnection(done: Callback<MysqlConnection>): void;
+  execute?: unknown;
 }
 interface MysqlConnection extends Connection {
   execute(query: MysqlQuery, done: Callback<MysqlResult>): void;
@@ -30,12 +32,11 @@ const NOT_PREPARED = /^(1243|1295|1461|1615)$/;
 /** MySQL and MariaDB keep prepared statements with a connection, and the driver executes them there. */
 export const prepareOnMysql: Prepare = (dataSource, sql) => {
   if (!canExecute(dataSource)) return undefined;
-  const driver = dataSource.driver as unknown as MysqlDriver;
   const connections = Connections.of(dataSource);
   const statement = new MysqlStatement(dataSource, sql);
   return (values) =>
     connections.use(
-      () => checkOut(driver.pool),
+      () => checkOut(primaryPoolOf<MysqlPool>(dataSource)!),
       ({ connection }) => statement.send(connection, values()),
     );
 };
@@ -44,12 +45,12 @@ export const prepareOnMysql: Prepare = (dataSource, sql) => {
  * Not with replicas, which are a cluster of pools, and not with the driver `mysql`, which prepares nothing. Nor with a
  * `typeCast` of the app's, which was written for text: answers to prepared statements are binary.
  */
-function canExecute({ driver, options }: DataSource): boolean {
-  const { typeCast = true } = (options as { extra?: { typeCast?: unknown } }).extra ?? {};
-  return typeCast === true && (driver as unknown as Partial<MysqlDriver>).pool?.execute !== undefined;
+function canExecute(dataSource: DataSource): boolean {
+  const { typeCast = true } = (dataSource.options as { extra?: { typeCast?: unknown } }).extra ?? {};
+  return typeCast === true && primaryPoolOf<MysqlPool>(dataSource)?.execute !== undefined;
 }
 
-async function checkOut(pool: MysqlDriver['pool']): Promise<Lease<MysqlConnection>> {
+async function checkOut(pool: MysqlPool): Promise<Lease<MysqlConnection>> {
   const connection = await promised<MysqlConnection>((done) => pool.getConnection(done));
   const release = (): void => {
     if (lease.isBroken) drop(connection);

@@ -4,13 +4,12 @@ import type { DataSource } from 'typeorm';
 import { ownCodeOf } from '../error-codes.js';
 import { type Connection, Connections, type Lease } from './connections.js';
 import { logged, type Prepare, type Row, type StatementResult } from './driver.js';
+import { primaryPoolOf } from './typeorm-internals.js';
 
-/** What is used of the driver `pg`, all of it public on TypeORM's: the pool of the primary, or the one connection. */
-interface PostgresDriver {
-  master: {
-    connect(done: (error: unknown, connection: PostgresConnection, release: Release) => void): void;
-    totalCount?: number;
-  };
+/** What is used of the pool of `pg`. */
+interface PostgresPool {
+  connect(done: (error: unknown, connection: PostgresConnection, release: Release) => void): void;
+  totalCount?: number;
 }
 type Release = (isBroken: boolean) => void;
 interface PostgresConnection extends Connection {
@@ -40,12 +39,11 @@ const rowMode = 'array';
 /** PostgreSQL keeps prepared statements with a connection, by name. */
 export const prepareOnPostgres: Prepare = (dataSource, sql) => {
   if (!canName(dataSource)) return undefined;
-  const driver = dataSource.driver as unknown as PostgresDriver;
   const connections = Connections.of(dataSource);
   const statement = new PostgresStatement(dataSource, sql);
   return (values) =>
     connections.use(
-      () => checkOut(driver.master),
+      () => checkOut(primaryPoolOf<PostgresPool>(dataSource)!),
       (lease) => statement.send(lease, values()),
     );
 };
@@ -54,12 +52,12 @@ export const prepareOnPostgres: Prepare = (dataSource, sql) => {
  * Not with what stands in for `pg`, such as a database within the process: it takes texts, and may have no pool at all.
  * Nor with `binary`, which `pg` cannot read into arrays.
  */
-function canName({ driver, options }: DataSource): boolean {
-  const { binary = false } = (options as { extra?: { binary?: unknown } }).extra ?? {};
-  return !binary && (driver as unknown as Partial<PostgresDriver>).master?.totalCount !== undefined;
+function canName(dataSource: DataSource): boolean {
+  const { binary = false } = (dataSource.options as { extra?: { binary?: unknown } }).extra ?? {};
+  return !binary && primaryPoolOf<PostgresPool>(dataSource)?.totalCount !== undefined;
 }
 
-function checkOut(pool: PostgresDriver['master']): Promise<Lease<PostgresConnection>> {
+function checkOut(pool: PostgresPool): Promise<Lease<PostgresConnection>> {
   return new Promise((resolve, reject) => {
     pool.connect((error, connection, giveBack) => {
       if (error) return reject(error);

@@ -1,9 +1,12 @@
+import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
+import { lackOf } from '../../private-part.js';
 import { logged, type Prepare, type Row, type StatementResult } from './driver.js';
+import { sqliteConnectionOf, STORE_PARTS } from './typeorm-internals.js';
 
-/** What is used of the driver `better-sqlite3`, all of it public on TypeORM's: the one connection. */
-interface SqliteDriver {
-  databaseConnection: { prepare(sql: string): SqliteStatement };
+/** What is used of a connection of `better-sqlite3`. */
+interface SqliteConnection {
+  prepare(sql: string): SqliteStatement;
 }
 interface SqliteStatement {
   reader: boolean;
@@ -15,9 +18,20 @@ interface SqliteStatement {
 
 /** SQLite keeps a prepared statement with its connection. */
 export const prepareOnSqlite: Prepare = (dataSource, sql) => {
+  if (!canKeep(dataSource)) return undefined;
   const statement = new KeptStatement(dataSource, sql);
   return (values) => logged(dataSource, sql, values(), (given) => statement.run(given));
 };
+
+const warned = new WeakSet<DataSource>();
+
+/** Whether the connection is found; the log says once where it is not. */
+function canKeep(dataSource: DataSource): boolean {
+  if (typeof sqliteConnectionOf<SqliteConnection>(dataSource)?.prepare === 'function') return true;
+  if (!warned.has(dataSource)) new Logger(KeptStatement.name).warn(lackOf(STORE_PARTS.sqliteConnection));
+  warned.add(dataSource);
+  return false;
+}
 
 /** One statement, prepared anew where the data source was closed and opened again. */
 class KeptStatement {
@@ -29,8 +43,8 @@ class KeptStatement {
   ) {}
 
   async run(values: readonly unknown[]): Promise<StatementResult> {
-    const { databaseConnection } = this.dataSource.driver as unknown as SqliteDriver;
-    const statement = this.#prepared.get(databaseConnection) ?? this.#prepare(databaseConnection);
+    const connection = sqliteConnectionOf<SqliteConnection>(this.dataSource)!;
+    const statement = this.#prepared.get(connection) ?? this.#prepare(connection);
     if (!statement.reader) return { rows: [], affected: statement.run(...values).changes };
     if (values.length > 1) return { rows: statement.all(...values), affected: 0 };
     // One digest finds one row at most, for which `all` would cost as much again.
@@ -38,7 +52,7 @@ class KeptStatement {
     return { rows: row ? [row] : [], affected: 0 };
   }
 
-  #prepare(connection: SqliteDriver['databaseConnection']): SqliteStatement {
+  #prepare(connection: SqliteConnection): SqliteStatement {
     const statement = connection.prepare(this.sql);
     if (statement.reader) statement.raw();
     this.#prepared.set(connection, statement);

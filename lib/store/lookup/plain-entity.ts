@@ -1,4 +1,5 @@
 import type { EntityMetadata } from 'typeorm';
+import { relationCountsOf } from '../drivers/typeorm-internals.js';
 
 type ColumnMetadata = EntityMetadata['columns'][number];
 type RelationMetadata = EntityMetadata['relations'][number];
@@ -63,8 +64,8 @@ export function assertPlainEntity(metadata: EntityMetadata): void {
   if (metadata.treeType !== undefined) refuse('is a tree', 'keep the tree in an entity of its own');
   if (lazyRelations.length > 0)
     refuse(`has lazy relations (${propertiesOf(lazyRelations)})`, 'load them when they are needed');
-  if (countsOf(metadata).length > 0)
-    refuse(`has a @RelationCount (${propertiesOf(countsOf(metadata))})`, 'count when the number is needed');
+  if (relationCountsOf(metadata).length > 0)
+    refuse(`has a @RelationCount (${propertiesOf(relationCountsOf(metadata))})`, 'count when the number is needed');
   if (metadata.allEmbeddeds.some(({ isArray }) => isArray))
     refuse('embeds many of a kind', 'keep them in a column of JSON');
   if (primaryColumns.some(({ isVirtual }) => isVirtual))
@@ -104,11 +105,6 @@ function marksOf(metadata: object): string[] {
   return Object.entries(metadata)
     .filter(([name, value]) => name.startsWith('is') && value === true)
     .map(([name]) => name);
-}
-
-/** Only TypeORM 0.3 has them. */
-function countsOf(metadata: EntityMetadata): readonly { propertyName: string }[] {
-  return (metadata as { relationCounts?: { propertyName: string }[] }).relationCounts ?? [];
 }
 
 function propertiesOf(parts: readonly { propertyName: string }[]): string {
