@@ -1,115 +1,7 @@
-import { createSecretKey } from 'node:crypto';
 import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
-import type { LegacyTokens } from './authentify-options.js';
-import * as is from './option-checks.js';
-import { checkTogether } from './option-rules.js';
-import type { ResolvedOptions } from './resolved-options.js';
-
-/**
- * RFC 9110 §5.6.2, the grammar of scheme and cookie names. No longer, because browsers drop cookies of more than
- * 4096 bytes (RFC 6265bis §5.6, R57).
- */
-const HTTP_TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,1024}$/;
-/** What a quoted-string holds without escapes (RFC 9110 §5.6.4). */
-const REALM = /^[ !#-[\]-~]+$/;
-/** What stays inside a comment of SQL, is none that MySQL or MariaDB executes, and holds no parameter of their drivers. */
-const SQL_COMMENT = /^(?!M?!)(?!.*(?:\/\*|\*\/|\/$))[ ->@-~]{1,200}$/;
-
-/** Five or six fields, or a preset such as @hourly; the rest is for the scheduler to judge. */
-const CRON = /^(?:@[a-z]+|\S+(?: +\S+){4,5})$/;
-
-const scheme = is.text(HTTP_TOKEN, 'must be HTTP tokens such as Bearer');
-const cookieName = is.text(HTTP_TOKEN, 'must be a cookie name: an HTTP token such as __Host-token');
-const refreshCookieNames = is.oneOrMore(cookieName);
-const algorithm = is.oneOf('sha256', 'sha384', 'sha512');
-const secret: is.Check<string> = (value) => {
-  if (typeof value !== 'string' || Buffer.byteLength(value) < 32) {
-    throw new RangeError('must hold secrets of at least 32 bytes each; make one with: openssl rand -hex 32');
-  }
-  return value;
-};
-const secrets = is.listOf(is.nullable(secret), 'any');
-const hashSecrets: is.Check<ResolvedOptions['hashSecrets']> = (value) => {
-  const given = secrets(value);
-  if (given.length === 1 && given[0] === null) {
-    throw new RangeError('must hold null only beside a key; for digests without a key leave it out');
-  }
-  return Object.freeze(given.map((key) => (key === null ? null : createSecretKey(key, 'utf8'))));
-};
-const prefix = is.text(/^[a-z0-9]{2,10}$/, 'must be 2 to 10 lower-case letters and digits');
-const origin: is.Check<string> = (value) => {
-  const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : null;
-  if (!url || url.origin !== value || !/^https?:$/.test(url.protocol) || url.host.includes('*')) {
-    throw new RangeError(
-      'must be origins as browsers send them: scheme, host, port, nothing more (https://app.example.com)',
-    );
-  }
-  return value;
-};
-
-const cookie = is.group({
-  secure: is.optional(true, is.flag),
-  httpOnly: is.optional(true, is.flag),
-  sameSite: is.optional('lax', is.oneOf('lax', 'strict', 'none')),
-  path: is.optional('/', is.text(/^\/[!-:<-~]{0,1023}$/, "must be a path that begins with '/'")),
-  domain: (value) =>
-    value === undefined
-      ? undefined
-      : is.text(/^[A-Za-z0-9.-]{1,253}$/, 'must be a host name such as example.com')(value),
-});
-const csrf = is.group({
-  trustedOrigins: is.optional([], is.listOf(origin, 'any')),
-  requireOrigin: is.optional(false, is.flag),
-});
-
-const legacyTokens: is.Check<LegacyTokens> = (value) => {
-  const { isAccessToken, isRefreshToken } = (value ?? {}) as Partial<LegacyTokens>;
-  if (typeof isAccessToken !== 'function' || typeof isRefreshToken !== 'function') {
-    throw new TypeError(
-      'must have the functions isAccessToken and isRefreshToken, such as drfAuthentifyTokens of nestjs-authentify/migrations',
-    );
-  }
-  return value as LegacyTokens;
-};
-
-/** Every option there is, with its default and its grammar. */
-const OPTIONS: { readonly [Name in keyof ResolvedOptions]: is.Check<ResolvedOptions[Name]> } = {
-  tokenTtl: is.optional('24h', is.nullable(is.duration)),
-  refreshTokenTtl: is.optional('7d', is.nullable(is.duration)),
-  autoRefreshInterval: is.absentOr(is.durationOrZero),
-  autoRefreshMaxTtl: is.absentOr(is.duration),
-  sessionMaxTtl: is.optional(null, is.nullable(is.duration)),
-  enforceSingleLogin: is.optional(false, is.flag),
-  maxSessionsPerUser: is.optional(null, is.nullable(is.wholeNumber(1, 1_000_000))),
-  enableAuthRestriction: is.optional(true, is.flag),
-  secureHashAlgorithm: is.optional('sha256', is.oneOrMore(algorithm)),
-  hashSecrets: is.optional([], hashSecrets),
-  authHeaderPrefixes: is.optional(['Bearer', 'Token'], is.listOf(scheme)),
-  authCookieNames: is.listOf(cookieName),
-  refreshCookieName: (value) => (value === null ? Object.freeze([]) : refreshCookieNames(value)),
-  keepExpiredTokens: is.optional(false, (value) => (typeof value === 'boolean' ? value : is.duration(value))),
-  pruneSchedule: is.absentOr(is.text(CRON, "must be a cron expression such as '0 * * * *'")),
-  strictContextAccess: is.optional(false, is.flag),
-  postAuthHandler: is.absentOr(is.hook),
-  postAutoRefreshHandler: is.absentOr(is.hook),
-  refreshGracePeriod: is.optional('30s', is.durationOrZero),
-  tokenPrefix: is.optional('af', is.oneOrMore(prefix)),
-  cookie: is.optional({}, cookie),
-  csrf: is.optional({}, (value) => (value === false ? false : csrf(value))),
-  realm: is.optional('api', is.text(REALM, 'must be printable ASCII without quotes and backslashes')),
-  isUserActive: is.absentOr(is.callable as is.Check<NonNullable<ResolvedOptions['isUserActive']>>),
-  acceptLegacyTokens: is.absentOr(legacyTokens),
-  contextMaxBytes: is.optional(4096, is.wholeNumber(2, 65_535)),
-  preparedStatements: is.optional(true, is.flag),
-  sqlComment: is.absentOr(
-    is.text(
-      SQL_COMMENT,
-      "must be the text of a comment, such as 'NO LOAD BALANCE': 1 to 200 printable ASCII characters without ?, /* and */, " +
-        'that does not end with / and does not begin with ! or M!, which databases execute',
-    ),
-  ),
-  sessionCheckInterval: is.optional('30s', is.duration),
-};
+import type { Milliseconds } from './duration.js';
+import type { Check } from './option-checks.js';
+import { OPTIONS, type ResolvedOptions } from './resolved-options.js';
 
 /**
  * Turns what the app passed to `forRoot` or returned from its factory into the options the library works with.
@@ -145,7 +37,7 @@ function readEach(given: Record<string, unknown>, cookieNames: ReturnType<typeof
     if (given[name] === undefined) given[name] = fallback;
   }
   if (given.sessionMaxTtl === undefined) given.sessionMaxTtl = given.autoRefreshMaxTtl;
-  const entries = Object.entries<is.Check<unknown>>(OPTIONS).map(([name, check]) => {
+  const entries = Object.entries<Check<unknown>>(OPTIONS).map(([name, check]) => {
     try {
       return [name, check(given[name])];
     } catch (error) {
@@ -153,4 +45,73 @@ function readEach(given: Record<string, unknown>, cookieNames: ReturnType<typeof
     }
   });
   return Object.fromEntries(entries) as ResolvedOptions;
+}
+
+const LONGEST_GRACE: Milliseconds = 60_000;
+
+/** Checks what one option alone cannot show: options that contradict each other (R57, R67). */
+function checkTogether(options: ResolvedOptions, autoRefresh: boolean): void {
+  checkLifetimes(options);
+  checkSliding(options, autoRefresh);
+  checkCookies(options);
+}
+
+function checkLifetimes(options: ResolvedOptions): void {
+  const { tokenTtl, refreshTokenTtl, sessionMaxTtl, autoRefreshMaxTtl } = options;
+  if (refreshTokenTtl !== null && (tokenTtl === null || refreshTokenTtl <= tokenTtl)) {
+    fail('refreshTokenTtl', 'must exceed tokenTtl; lengthen it, or set it to null for no refresh tokens');
+  }
+  if (tokenTtl !== null && autoRefreshMaxTtl !== null && autoRefreshMaxTtl < tokenTtl) {
+    fail('autoRefreshMaxTtl', 'must not be shorter than tokenTtl');
+  }
+  if (tokenTtl !== null && sessionMaxTtl !== null && sessionMaxTtl < tokenTtl) {
+    fail('sessionMaxTtl', 'must not be shorter than tokenTtl');
+  }
+  if (options.refreshGracePeriod > LONGEST_GRACE) fail('refreshGracePeriod', 'must not exceed 60 seconds');
+}
+
+function checkSliding(options: ResolvedOptions, autoRefresh: boolean): void {
+  const { tokenTtl, refreshTokenTtl, autoRefreshInterval, autoRefreshMaxTtl } = options;
+  if (autoRefresh && autoRefreshInterval === null) fail('autoRefreshInterval', 'is needed with autoRefresh; try 300');
+  if (autoRefresh && autoRefreshMaxTtl === null) fail('autoRefreshMaxTtl', "is needed with autoRefresh; try '30d'");
+  if (autoRefresh && tokenTtl !== null && refreshTokenTtl === null) {
+    fail('refreshTokenTtl', 'is needed with autoRefresh; give it a duration longer than tokenTtl');
+  }
+  if (autoRefreshInterval !== null && tokenTtl !== null && autoRefreshInterval >= tokenTtl) {
+    fail('autoRefreshInterval', 'must be below tokenTtl, or tokens expire before they can slide');
+  }
+}
+
+function checkCookies({ cookie, authCookieNames, refreshCookieName }: ResolvedOptions): void {
+  if (cookie.sameSite === 'none' && !cookie.secure) fail('cookie', "sameSite 'none' needs secure: true");
+  if (refreshCookieName.some((name) => authCookieNames.includes(name))) {
+    fail('refreshCookieName', 'must differ from every name in authCookieNames');
+  }
+  checkPrefix('authCookieNames', authCookieNames, cookie);
+  checkPrefix('refreshCookieName', refreshCookieName, cookie);
+}
+
+/** What plain HTTP takes, all of it said at once: leaving out one is the next error. */
+const PLAIN_HTTP = "authCookieNames: ['token'], refreshCookieName: 'refresh-token', cookie: { secure: false }";
+
+/** Browsers drop cookies whose attributes break the promise of their name's prefix (RFC 6265bis §4.1.3). */
+function checkPrefix(option: string, names: readonly string[], cookie: ResolvedOptions['cookie']): void {
+  for (const name of names) {
+    const prefix = /^__(host-http|host|http|secure)-/i.exec(name)?.[1]?.toLowerCase();
+    if (prefix === undefined) continue;
+    if (!cookie.secure) {
+      fail(
+        option,
+        `holds "${name}", which browsers keep with cookie.secure: true only; plain HTTP takes ${PLAIN_HTTP}`,
+      );
+    }
+    if (prefix.startsWith('host') && (cookie.domain !== undefined || cookie.path !== '/')) {
+      fail(option, `holds "${name}", and __Host- names allow no cookie.domain and only cookie.path '/'`);
+    }
+    if (prefix.endsWith('http') && !cookie.httpOnly) fail(option, `holds "${name}", which needs cookie.httpOnly: true`);
+  }
+}
+
+function fail(option: string, problem: string): never {
+  throw new AuthentifyConfigurationError(option, problem);
 }

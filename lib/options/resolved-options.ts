@@ -1,40 +1,119 @@
-import type { KeyObject } from 'node:crypto';
-import type { AuthHook } from './auth-handler.js';
-import type { CookieOptions, LegacyTokens } from './authentify-options.js';
+import { createSecretKey, type KeyObject } from 'node:crypto';
+import type { AuthentifyOptions, LegacyTokens } from './authentify-options.js';
 import type { Milliseconds } from './duration.js';
+import * as is from './option-checks.js';
+
+/**
+ * RFC 9110 §5.6.2, the grammar of scheme and cookie names. No longer, because browsers drop cookies of more than
+ * 4096 bytes (RFC 6265bis §5.6, R57).
+ */
+const HTTP_TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,1024}$/;
+/** What a quoted-string holds without escapes (RFC 9110 §5.6.4). */
+const REALM = /^[ !#-[\]-~]+$/;
+/** What stays inside a comment of SQL, is none that MySQL or MariaDB executes, and holds no parameter of their drivers. */
+const SQL_COMMENT = /^(?!M?!)(?!.*(?:\/\*|\*\/|\/$))[ ->@-~]{1,200}$/;
+
+/** Five or six fields, or a preset such as @hourly; the rest is for the scheduler to judge. */
+const CRON = /^(?:@[a-z]+|\S+(?: +\S+){4,5})$/;
+
+const scheme = is.text(HTTP_TOKEN, 'must be HTTP tokens such as Bearer');
+const cookieName = is.text(HTTP_TOKEN, 'must be a cookie name: an HTTP token such as __Host-token');
+const refreshCookieNames = is.oneOrMore(cookieName);
+const algorithm = is.oneOf('sha256', 'sha384', 'sha512');
+const secret: is.Check<string> = (value) => {
+  if (typeof value !== 'string' || Buffer.byteLength(value) < 32) {
+    throw new RangeError('must hold secrets of at least 32 bytes each; make one with: openssl rand -hex 32');
+  }
+  return value;
+};
+const secrets = is.listOf(is.nullable(secret), 'any');
+const hashSecrets: is.Check<readonly (KeyObject | null)[]> = (value) => {
+  const given = secrets(value);
+  if (given.length === 1 && given[0] === null) {
+    throw new RangeError('must hold null only beside a key; for digests without a key leave it out');
+  }
+  return Object.freeze(given.map((key) => (key === null ? null : createSecretKey(key, 'utf8'))));
+};
+const prefix = is.text(/^[a-z0-9]{2,10}$/, 'must be 2 to 10 lower-case letters and digits');
+const origin: is.Check<string> = (value) => {
+  const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : null;
+  if (!url || url.origin !== value || !/^https?:$/.test(url.protocol) || url.host.includes('*')) {
+    throw new RangeError(
+      'must be origins as browsers send them: scheme, host, port, nothing more (https://app.example.com)',
+    );
+  }
+  return value;
+};
+
+const cookie = is.group({
+  secure: is.optional(true, is.flag),
+  httpOnly: is.optional(true, is.flag),
+  sameSite: is.optional('lax', is.oneOf('lax', 'strict', 'none')),
+  path: is.optional('/', is.text(/^\/[!-:<-~]{0,1023}$/, "must be a path that begins with '/'")),
+  domain: (value: unknown): string | undefined =>
+    value === undefined
+      ? undefined
+      : is.text(/^[A-Za-z0-9.-]{1,253}$/, 'must be a host name such as example.com')(value),
+});
+const csrf = is.group({
+  trustedOrigins: is.optional([], is.listOf(origin, 'any')),
+  requireOrigin: is.optional(false, is.flag),
+});
+
+const legacyTokens: is.Check<LegacyTokens> = (value) => {
+  const { isAccessToken, isRefreshToken } = (value ?? {}) as Partial<LegacyTokens>;
+  if (typeof isAccessToken !== 'function' || typeof isRefreshToken !== 'function') {
+    throw new TypeError(
+      'must have the functions isAccessToken and isRefreshToken, such as drfAuthentifyTokens of nestjs-authentify/migrations',
+    );
+  }
+  return value as LegacyTokens;
+};
+
+/** Every option there is, with its default and its grammar; what its check returns is the option as the library reads it. */
+export const OPTIONS = {
+  tokenTtl: is.optional('24h', is.nullable(is.duration)),
+  refreshTokenTtl: is.optional('7d', is.nullable(is.duration)),
+  autoRefreshInterval: is.absentOr(is.durationOrZero),
+  autoRefreshMaxTtl: is.absentOr(is.duration),
+  sessionMaxTtl: is.optional(null, is.nullable(is.duration)),
+  enforceSingleLogin: is.optional(false, is.flag),
+  maxSessionsPerUser: is.optional(null, is.nullable(is.wholeNumber(1, 1_000_000))),
+  enableAuthRestriction: is.optional(true, is.flag),
+  secureHashAlgorithm: is.optional('sha256', is.oneOrMore(algorithm)),
+  /** Key objects, because `inspect` and JSON show nothing of them; `null` = none. */
+  hashSecrets: is.optional([], hashSecrets),
+  authHeaderPrefixes: is.optional(['Bearer', 'Token'], is.listOf(scheme)),
+  authCookieNames: is.listOf(cookieName),
+  /** Empty where none is ever written. */
+  refreshCookieName: (value: unknown) => (value === null ? Object.freeze([]) : refreshCookieNames(value)),
+  keepExpiredTokens: is.optional(false, (value): boolean | Milliseconds =>
+    typeof value === 'boolean' ? value : is.duration(value),
+  ),
+  pruneSchedule: is.absentOr(is.text(CRON, "must be a cron expression such as '0 * * * *'")),
+  strictContextAccess: is.optional(false, is.flag),
+  postAuthHandler: is.absentOr(is.hook),
+  postAutoRefreshHandler: is.absentOr(is.hook),
+  refreshGracePeriod: is.optional('30s', is.durationOrZero),
+  tokenPrefix: is.optional('af', is.oneOrMore(prefix)),
+  cookie: is.optional({}, cookie),
+  csrf: is.optional({}, (value) => (value === false ? value : csrf(value))),
+  realm: is.optional('api', is.text(REALM, 'must be printable ASCII without quotes and backslashes')),
+  isUserActive: is.absentOr(is.callable as is.Check<(user: unknown) => boolean | Promise<boolean>>),
+  acceptLegacyTokens: is.absentOr(legacyTokens),
+  contextMaxBytes: is.optional(4096, is.wholeNumber(2, 65_535)),
+  preparedStatements: is.optional(true, is.flag),
+  sqlComment: is.absentOr(
+    is.text(
+      SQL_COMMENT,
+      "must be the text of a comment, such as 'NO LOAD BALANCE': 1 to 200 printable ASCII characters without ?, /* and */, " +
+        'that does not end with / and does not begin with ! or M!, which databases execute',
+    ),
+  ),
+  sessionCheckInterval: is.optional('30s', is.duration),
+} satisfies { readonly [Name in keyof Required<AuthentifyOptions>]: is.Check<unknown> };
 
 /** The options as the library reads them: validated, complete, frozen; lengths of time in milliseconds. */
-export interface ResolvedOptions {
-  readonly tokenTtl: Milliseconds | null;
-  readonly refreshTokenTtl: Milliseconds | null;
-  readonly autoRefreshInterval: Milliseconds | null;
-  readonly autoRefreshMaxTtl: Milliseconds | null;
-  readonly sessionMaxTtl: Milliseconds | null;
-  readonly enforceSingleLogin: boolean;
-  readonly maxSessionsPerUser: number | null;
-  readonly enableAuthRestriction: boolean;
-  readonly secureHashAlgorithm: readonly string[];
-  /** Key objects, because `inspect` and JSON show nothing of them; `null` = none. */
-  readonly hashSecrets: readonly (KeyObject | null)[];
-  readonly authHeaderPrefixes: readonly string[];
-  readonly authCookieNames: readonly string[];
-  /** Empty where none is ever written. */
-  readonly refreshCookieName: readonly string[];
-  readonly keepExpiredTokens: boolean | Milliseconds;
-  readonly pruneSchedule: string | null;
-  readonly strictContextAccess: boolean;
-  readonly postAuthHandler: AuthHook | null;
-  readonly postAutoRefreshHandler: AuthHook | null;
-  readonly refreshGracePeriod: Milliseconds;
-  readonly tokenPrefix: readonly string[];
-  readonly cookie: Readonly<Required<Omit<CookieOptions, 'domain'>> & Pick<CookieOptions, 'domain'>>;
-  readonly csrf: { readonly trustedOrigins: readonly string[]; readonly requireOrigin: boolean } | false;
-  readonly realm: string;
-  /** `null` = the user's own `isActive` tells. */
-  readonly isUserActive: ((user: unknown) => boolean | Promise<boolean>) | null;
-  readonly acceptLegacyTokens: LegacyTokens | null;
-  readonly contextMaxBytes: number;
-  readonly preparedStatements: boolean;
-  readonly sqlComment: string | null;
-  readonly sessionCheckInterval: Milliseconds;
-}
+export type ResolvedOptions = {
+  readonly [Name in keyof typeof OPTIONS]: ReturnType<(typeof OPTIONS)[Name]>;
+};
