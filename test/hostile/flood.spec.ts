@@ -6,8 +6,8 @@ import { bearer, send } from '../requests/client.js';
 import { GuardedController } from '../requests/controllers.js';
 import { ADAPTERS, startApp, type TestApp } from '../support/app.js';
 
-const REQUESTS = 10_000;
-const WARM_UP = 2_000;
+const REQUESTS = 3_000;
+const WARM_UP = 1_000;
 const CONNECTIONS = 32;
 const MEGABYTE = 1_048_576;
 
@@ -22,7 +22,8 @@ function malformed(index: number): string {
     `af_at_${secret.slice(1)}`,
     `af_at_${secret.slice(1)}-`,
     `${index}`,
-    'A'.repeat(1 + (index % 4_000)),
+    // So long that a copy of each would be noticed.
+    `${index}`.padEnd(8_000, 'A'),
   ];
   return kinds[index % kinds.length]!;
 }
@@ -94,7 +95,7 @@ describe.each(ADAPTERS)('a flood of malformed tokens on %s', (adapter) => {
 
     expect([...answers]).toEqual([[401, REQUESTS]]);
     expect(t.statements.statements.slice(statements)).toEqual([]);
-    expect(growth).toBeLessThan(20 * MEGABYTE);
+    expect(growth).toBeLessThan(1.5 * MEGABYTE);
     const { status, json } = await send(`${t.url}/guarded/header`, { headers: bearer(accessToken) });
     expect([status, json.session]).toEqual([200, token.id]);
   }, 120_000);
@@ -108,7 +109,7 @@ describe.each(ADAPTERS)('a flood of malformed tokens on %s', (adapter) => {
     expect(sent).toHaveLength(1);
   });
 
-  it('R16: the refresh of ten thousand malformed tokens costs no statement either', async () => {
+  it('R16: the refresh of thousands of malformed tokens costs no statement either', async () => {
     const statements = t.statements.statements.length;
     for (let index = 0; index < REQUESTS; index += 1) {
       expect(await t.tokens.refreshToken(malformed(index))).toBeNull();

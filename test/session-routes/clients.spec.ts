@@ -1,8 +1,9 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, execFile, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import axios from 'axios';
 import { afterAll, beforeAll, describe, it } from 'vitest';
@@ -54,29 +55,32 @@ function axiosClient(emptyPost: () => unknown): Client {
   };
 }
 
+/** Reads one call a line, as JSON, and answers with one line. */
 const URLLIB = `
 import http.cookiejar, json, sys, urllib.error, urllib.request
-method, url, body, token, file = sys.argv[1:6]
-jar = http.cookiejar.LWPCookieJar(file)
-try: jar.load(ignore_discard=True)
-except FileNotFoundError: pass
-opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
-headers = {'Content-Type': 'application/json'} if body else {}
-if token: headers['Authorization'] = 'Bearer ' + token
-data = body.encode() if body or method == 'POST' else None
-request = urllib.request.Request(url, data=data, headers=headers, method=method)
-try: response = opener.open(request)
-except urllib.error.HTTPError as error: response = error
-print(json.dumps([response.status, response.read().decode()]))
-jar.save(ignore_discard=True)
+opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+for line in sys.stdin:
+    method, url, body, token = json.loads(line)
+    headers = {'Content-Type': 'application/json'} if body else {}
+    if token: headers['Authorization'] = 'Bearer ' + token
+    data = body.encode() if body or method == 'POST' else None
+    request = urllib.request.Request(url, data=data, headers=headers, method=method)
+    try: response = opener.open(request)
+    except urllib.error.HTTPError as error: response = error
+    print(json.dumps([response.status, response.read().decode()]), flush=True)
 `;
 
-function urllib(jar: string): Client {
+const pythons: ChildProcessWithoutNullStreams[] = [];
+
+function urllib(): Client {
+  const python = spawn('python3', ['-c', URLLIB]);
+  pythons.push(python);
+  const answers = createInterface(python.stdout)[Symbol.asyncIterator]();
   return {
     async call(method, url, { body, token }) {
-      const given = [method, url, body ? JSON.stringify(body) : '', token ?? '', jar];
-      const { stdout } = await execute('python3', ['-c', URLLIB, ...given]);
-      const [status, text] = JSON.parse(stdout) as [number, string];
+      python.stdin.write(`${JSON.stringify([method, url, body ? JSON.stringify(body) : '', token ?? ''])}\n`);
+      const { value } = (await answers.next()) as { value: string };
+      const [status, text] = JSON.parse(value) as [number, string];
       return { status, json: read(text) };
     },
   };
@@ -101,10 +105,13 @@ const CLIENTS: [string, () => Client][] = [
   ['axios', () => axiosClient(() => undefined)],
   ['axios with an empty object', () => axiosClient(() => ({}))],
   ['axios with empty parameters', () => axiosClient(() => new URLSearchParams())],
-  ...(isThere('python3') ? ([['urllib of Python', () => urllib(jar())]] satisfies [string, () => Client][]) : []),
+  ...(isThere('python3') ? ([['urllib of Python', urllib]] satisfies [string, () => Client][]) : []),
 ];
 
-afterAll(() => rm(directory, { recursive: true }));
+afterAll(async () => {
+  for (const python of pythons) python.stdin.end();
+  await rm(directory, { recursive: true });
+});
 
 // What no database decides: one is enough.
 describe.runIf(DATABASE === 'sqljs').each(ADAPTERS)('the session routes on %s, as clients call them', (adapter) => {

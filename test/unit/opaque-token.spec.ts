@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { OpaqueTokenFormat, randomFamily, randomSecret, type TokenKind } from '../../lib/sessions/token-format.js';
+import { cpuTimeOf } from '../support/cpu-time.js';
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const LETTERS = ALPHABET.split('');
@@ -219,10 +220,11 @@ describe('reading what claims to be a token', () => {
   });
 
   it('R15: is done with a megabyte of input at once', () => {
-    const start = performance.now();
-    expect(format.isWellFormed('access', `af_at_${'a'.repeat(1_000_000)}`)).toBe(false);
-    expect(format.isWellFormed('refresh', 'af_rt_'.repeat(200_000))).toBe(false);
-    expect(performance.now() - start).toBeLessThan(500);
+    const time = cpuTimeOf(() => {
+      expect(format.isWellFormed('access', `af_at_${'a'.repeat(1_000_000)}`)).toBe(false);
+      expect(format.isWellFormed('refresh', 'af_rt_'.repeat(200_000))).toBe(false);
+    });
+    expect(time).toBeLessThan(500);
   });
 });
 
