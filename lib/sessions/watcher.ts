@@ -8,6 +8,7 @@ import type { Milliseconds } from '../options/duration.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
 import { deadlineOf } from './lifetimes.js';
+import { LookupQueue } from './lookup-queue.js';
 import { mayBeSameKey } from './user-key.js';
 import { SessionChecks } from './session-checks.js';
 import { SessionStore } from './session-store.js';
@@ -34,10 +35,8 @@ export class SessionWatcher implements OnModuleDestroy {
   private readonly logger = new Logger(SessionWatcher.name);
   private readonly interval: Milliseconds;
   readonly #watches = new Map<string, Set<Watch>>();
-  /** Sessions to ask about next, and that question; those who come while one is under way share the next (R48). */
-  readonly #doubtful = new Set<string>();
-  #nextCheck?: Promise<void>;
-  #lastLook: Promise<Map<string, AbstractAuthToken> | undefined> = Promise.resolve(undefined);
+  /** One look at a time, at all that are in doubt; the store bounds how long it takes. */
+  readonly #looks = new LookupQueue<Promise<void>>((ids) => this.#look(ids), { lanes: 1, gathers: true });
   #nextRound = 0;
   #wakeAt = Number.POSITIVE_INFINITY;
   #timer?: NodeJS.Timeout;
@@ -144,26 +143,20 @@ export class SessionWatcher implements OnModuleDestroy {
     return [...this.#watches].filter(([, set]) => [...set].some(({ token }) => condition(token))).map(([id]) => id);
   }
 
-  #ask(ids: readonly string[]): Promise<void> {
-    for (const id of ids) this.#doubtful.add(id);
-    if (this.#doubtful.size === 0) return Promise.resolve();
-    this.#nextCheck ??= this.#lastLook.then(() => this.#checkDoubtful());
-    return this.#nextCheck;
+  async #ask(ids: readonly string[]): Promise<void> {
+    await Promise.all(ids.map((id) => this.#looks.find([id])));
   }
 
-  async #checkDoubtful(): Promise<void> {
-    this.#nextCheck = undefined;
-    const ids = [...this.#doubtful].filter((id) => this.#watches.has(id));
-    this.#doubtful.clear();
-    if (ids.length === 0) return;
+  /** Reads sessions and begins to judge them; the next look does not wait for the app's own function to judge. */
+  async #look(ids: readonly string[]): Promise<Map<string, Promise<void>>> {
+    const watched = ids.filter((id) => this.#watches.has(id));
+    if (watched.length === 0) return new Map();
     const now = Date.now();
-    // Whom the app's own function keeps waiting keeps nobody else waiting: the next look does not wait for judgements.
-    this.#lastLook = this.#look(ids, now);
-    const sessions = await this.#lastLook;
-    if (sessions) await Promise.all(ids.map((id) => this.#judge(id, sessions.get(id), now)));
+    const sessions = await this.#read(watched, now);
+    return new Map(sessions ? watched.map((id) => [id, this.#judge(id, sessions.get(id), now)]) : []);
   }
 
-  async #look(ids: readonly string[], now: number): Promise<Map<string, AbstractAuthToken> | undefined> {
+  async #read(ids: readonly string[], now: number): Promise<Map<string, AbstractAuthToken> | undefined> {
     try {
       return new Map((await this.store.findByIds(ids)).map((session) => [session.id, session]));
     } catch (error) {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { LookupQueue } from '../../lib/store/lookup/queue.js';
+import { LookupQueue } from '../../lib/sessions/lookup-queue.js';
 import { copyOfRow } from '../../lib/store/lookup/compiled-lookup.js';
 import type { Row } from '../../lib/store/drivers/driver.js';
 
@@ -110,6 +110,27 @@ describe('look-ups under way', () => {
     expect(await later).toEqual(['c']);
     database.sent[1]?.answer();
     expect(await b).toBeUndefined();
+  });
+});
+
+describe('a queue that gathers', () => {
+  it('asks once for all who ask in one turn, in one lane, and for all who come later together', async () => {
+    const database = new HeldDatabase();
+    const queue = new LookupQueue(database.send, { lanes: 1, gathers: true });
+    for (const digest of ['a', 'b', 'c']) database.rows.set(digest, [digest]);
+    const all = [queue.find(['a']), queue.find(['b'])];
+    await settle();
+    all.push(queue.find(['c']), queue.find(['a']));
+    await settle();
+    expect(database.asked).toEqual([['a', 'b']]);
+    database.sent[0]?.answer();
+    await settle();
+    expect(database.asked).toEqual([
+      ['a', 'b'],
+      ['c', 'a'],
+    ]);
+    database.sent[1]?.answer();
+    expect(await Promise.all(all)).toEqual([['a'], ['b'], ['c'], ['a']]);
   });
 });
 

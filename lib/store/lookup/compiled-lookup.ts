@@ -7,7 +7,7 @@ import type { StoredDigests, StoredSession } from '../../sessions/session-store.
 import { DIGEST_COLUMNS, type SessionTable } from '../session-table.js';
 import type { Transaction } from '../transaction.js';
 import { CompiledEntity, type Place } from './compiled-entity.js';
-import { LookupQueue, rowUnder } from './queue.js';
+import { LookupQueue, answerUnder } from '../../sessions/lookup-queue.js';
 
 type DigestColumn = keyof StoredDigests;
 
@@ -94,7 +94,7 @@ class DigestQuery {
 
   /** The row under one of these digests, which are those of one token, one per key. */
   async find(digests: readonly string[], transaction?: Transaction): Promise<Row | undefined> {
-    return transaction ? rowUnder(digests, await this.read(digests, transaction)) : this.queue.find(digests);
+    return transaction ? answerUnder(digests, await this.read(digests, transaction)) : this.queue.find(digests);
   }
 
   /** The digests in a row, of the columns that are read. */

@@ -1,17 +1,20 @@
-import type { Milliseconds } from '../../options/duration.js';
+import type { Milliseconds } from '../options/duration.js';
 
 /** How a queue asks. */
-export interface QueueOptions<TRow> {
+export interface QueueOptions<TAnswer> {
   /** How many look-ups may be under way at a time. */
   lanes: number;
-  /** How many sessions one look-up asks for at most. */
-  batch: number;
-  /** How long a look-up keeps its lane and its keys to itself: a connection gone silent holds up nobody else (R72). */
-  patience: Milliseconds;
-  /** `true`: waits a microtask, so that all who ask in one turn share a look-up even when a lane is free. */
+  /** How many sessions one look-up asks for at most; any number where left out. */
+  batch?: number;
+  /**
+   * How long a look-up keeps its lane and its keys to itself: a connection gone silent holds up nobody else (R72). Left out
+   * where look-ups themselves are bounded in time.
+   */
+  patience?: Milliseconds;
+  /** `true`: all who ask in one turn of the event loop share a look-up, even when a lane is free. */
   gathers?: boolean;
-  /** Makes the row of the second and every further asker of a look-up; left out, they share one. */
-  copy?: (row: TRow) => TRow;
+  /** Copies an answer for the second and every further asker; left out, they share one. */
+  copy?: (answer: TAnswer) => TAnswer;
 }
 
 /** A look-up under way. */
@@ -21,9 +24,9 @@ interface Lane {
 }
 
 /** A question that was not sent yet; whoever asks for the same session shares it. */
-interface Question<TRow> {
+interface Question<TAnswer> {
   keys: readonly string[];
-  askers: { resolve: (row: TRow | undefined) => void; reject: (error: unknown) => void }[];
+  askers: { resolve: (answer: TAnswer | undefined) => void; reject: (error: unknown) => void }[];
 }
 
 /**
@@ -32,23 +35,26 @@ interface Question<TRow> {
  * his own arrival (R48), and no session is looked up twice at a time, but where the first look-up hangs (R72).
  * Nothing is kept.
  */
-export class LookupQueue<TRow> {
+export class LookupQueue<TAnswer> {
   // Private to the language too, because keys may be digests (R63).
-  readonly #questions = new Map<string, Question<TRow>>();
+  readonly #questions = new Map<string, Question<TAnswer>>();
   readonly #sent = new Set<string>();
   readonly #lanes = new Set<Lane>();
-  readonly #lookUp: (keys: readonly string[]) => Promise<ReadonlyMap<string, TRow>>;
-  readonly #options: QueueOptions<TRow>;
+  readonly #lookUp: (keys: readonly string[]) => Promise<ReadonlyMap<string, TAnswer>>;
+  readonly #options: QueueOptions<TAnswer>;
   #timer?: NodeJS.Timeout;
 
-  /** @param lookUp asks for all these keys at once; gives the rows by key. */
-  constructor(lookUp: (keys: readonly string[]) => Promise<ReadonlyMap<string, TRow>>, options: QueueOptions<TRow>) {
+  /** @param lookUp asks for all these keys at once; gives the answers by key. */
+  constructor(
+    lookUp: (keys: readonly string[]) => Promise<ReadonlyMap<string, TAnswer>>,
+    options: QueueOptions<TAnswer>,
+  ) {
     this.#lookUp = lookUp;
     this.#options = options;
   }
 
-  /** The row under one of these keys, all of them of one session; the first stands for it. */
-  find(keys: readonly string[]): Promise<TRow | undefined> {
+  /** The answer under one of these keys, all of them of one session; the first stands for it. */
+  find(keys: readonly string[]): Promise<TAnswer | undefined> {
     const [key = ''] = keys;
     const { lanes, gathers } = this.#options;
     // Nobody can share it, so none of the bookkeeping: all there is to do on a quiet server.
@@ -63,24 +69,24 @@ export class LookupQueue<TRow> {
     });
   }
 
-  async #findAlone(key: string, keys: readonly string[]): Promise<TRow | undefined> {
+  async #findAlone(key: string, keys: readonly string[]): Promise<TAnswer | undefined> {
     const lane = this.#enter([key]);
     try {
-      return rowUnder(keys, await this.#lookUp(keys));
+      return answerUnder(keys, await this.#lookUp(keys));
     } finally {
       this.#leave(lane);
     }
   }
 
-  async #findTogether(batch: readonly [key: string, question: Question<TRow>][]): Promise<void> {
+  async #findTogether(batch: readonly [key: string, question: Question<TAnswer>][]): Promise<void> {
     const lane = this.#enter(batch.map(([key]) => key));
-    const { copy = (row: TRow) => row } = this.#options;
+    const { copy = (answer: TAnswer) => answer } = this.#options;
     try {
-      const rows = await this.#lookUp(batch.flatMap(([, { keys }]) => keys));
+      const answers = await this.#lookUp(batch.flatMap(([, { keys }]) => keys));
       for (const [, { keys, askers }] of batch) {
-        const row = rowUnder(keys, rows);
+        const answer = answerUnder(keys, answers);
         for (const [index, { resolve }] of askers.entries())
-          resolve(index === 0 || row === undefined ? row : copy(row));
+          resolve(index === 0 || answer === undefined ? answer : copy(answer));
       }
     } catch (error) {
       for (const [, { askers }] of batch) for (const { reject } of askers) reject(error);
@@ -108,16 +114,18 @@ export class LookupQueue<TRow> {
       const batch = this.#takeBatch();
       if (batch.length > 0) void this.#findTogether(batch);
     }
-    if (this.#questions.size > 0 && this.#timer === undefined) {
-      this.#timer = setTimeout(() => this.#passBy(), this.#options.patience).unref();
+    const { patience } = this.#options;
+    if (patience !== undefined && this.#questions.size > 0 && this.#timer === undefined) {
+      this.#timer = setTimeout(() => this.#passBy(patience), patience).unref();
     }
   }
 
   /** Leaves out what is under way already: its answer may be older than those who wait. */
-  #takeBatch(): [key: string, question: Question<TRow>][] {
-    const batch: [string, Question<TRow>][] = [];
+  #takeBatch(): [key: string, question: Question<TAnswer>][] {
+    const { batch: most = Infinity } = this.#options;
+    const batch: [string, Question<TAnswer>][] = [];
     for (const entry of this.#questions) {
-      if (batch.length === this.#options.batch) break;
+      if (batch.length === most) break;
       if (!this.#sent.has(entry[0])) batch.push(entry);
     }
     for (const [key] of batch) this.#questions.delete(key);
@@ -125,15 +133,18 @@ export class LookupQueue<TRow> {
   }
 
   /** Lets those who wait go on without the look-ups that hang. */
-  #passBy(): void {
+  #passBy(patience: Milliseconds): void {
     this.#timer = undefined;
     const now = performance.now();
-    for (const lane of this.#lanes) if (now - lane.sentAt >= this.#options.patience) this.#leave(lane);
+    for (const lane of this.#lanes) if (now - lane.sentAt >= patience) this.#leave(lane);
     this.#sendNext();
   }
 }
 
-/** The row that was found under one of these keys. */
-export function rowUnder<TRow>(keys: readonly string[], rows: ReadonlyMap<string, TRow>): TRow | undefined {
-  return rows.get(keys.find((key) => rows.has(key)) ?? '');
+/** The answer that was found under one of these keys. */
+export function answerUnder<TAnswer>(
+  keys: readonly string[],
+  answers: ReadonlyMap<string, TAnswer>,
+): TAnswer | undefined {
+  return answers.get(keys.find((key) => answers.has(key)) ?? '');
 }
