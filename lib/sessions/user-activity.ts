@@ -1,5 +1,4 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { from, lastValueFrom, throwError, timeout } from 'rxjs';
 import { AUTHENTIFY_OPTIONS } from '../constants.js';
 import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
 import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
@@ -45,10 +44,17 @@ export class UserActivity {
   }
 
   private async inTime(answer: PromiseLike<unknown>): Promise<boolean> {
-    const late = timeout({ first: PATIENCE, with: () => throwError(() => this.tooLate()) });
-    const value = await lastValueFrom(from(answer).pipe(late));
-    this.isReported = false;
-    return saysYes(value);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(this.tooLate()), PATIENCE);
+    });
+    try {
+      const value = await Promise.race([answer, late]);
+      this.isReported = false;
+      return saysYes(value);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Logged once until it answers again: every request may meet it. */
