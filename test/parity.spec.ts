@@ -389,11 +389,13 @@ describe.each(ADAPTERS)('parity with drf-authentify on %s', (adapter) => {
     const ids = async (query: ReturnType<typeof queries.active>) => (await query.getMany()).map(({ id }) => id);
 
     expect(await ids(queries.active())).toEqual([second.token.id]);
+    expect(await ids(queries.idle())).toEqual([first.token.id]);
     expect((await ids(queries.refreshable())).toSorted()).toEqual([first.token.id, second.token.id].toSorted());
-    expect(await ids(queries.expired())).toEqual([first.token.id]);
+    expect(await ids(queries.expired())).toEqual([]);
     expect(await ids(queries.forUser(user))).toEqual([first.token.id]);
     expect(await ids(queries.active().andWhere('token.authType = :type', { type: 'cookie' }))).toEqual([]);
     vi.setSystemTime(NOW + 2 * HOUR);
+    expect(await ids(queries.expired())).toEqual([first.token.id]);
     expect(await t.tokens.revokeExpiredTokens()).toBe(1);
   });
 

@@ -6,10 +6,13 @@ import type { SessionState } from '../sessions/state.js';
 const NOT_ENDED = 'token.revokedAt IS NULL';
 const BEFORE_END = `${NOT_ENDED} AND (token.sessionExpiresAt IS NULL OR token.sessionExpiresAt > :now)`;
 
+/** The refresh token of a row works. */
+export const REFRESHABLE = `${BEFORE_END} AND token.refreshUntil > :now`;
+
 /** `sessionStateOf` as conditions of queries whose alias is `token`; `:now` is epoch milliseconds. */
 export const STATE_CONDITIONS: Record<SessionState, string> = {
   active: `${BEFORE_END} AND (token.expiresAt IS NULL OR token.expiresAt > :now)`,
-  idle: `${BEFORE_END} AND token.expiresAt <= :now AND token.refreshUntil > :now`,
+  idle: `${REFRESHABLE} AND token.expiresAt <= :now`,
   expired:
     `${NOT_ENDED} AND (token.sessionExpiresAt <= :now OR ` +
     '(token.expiresAt <= :now AND (token.refreshUntil IS NULL OR token.refreshUntil <= :now)))',

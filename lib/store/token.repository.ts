@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { SelectQueryBuilder } from 'typeorm';
 import type { AbstractAuthToken, AnyAuthToken } from '../sessions/entities/abstract-auth-token.js';
+import type { SessionState } from '../sessions/state.js';
+import { REFRESHABLE, STATE_CONDITIONS } from './session-conditions.js';
 import { SessionTable } from './session-table.js';
-
-const NOT_ENDED = 'token.revokedAt IS NULL';
 
 /**
  * Ready-made queries for an app's own reports, to be refined with `andWhere('token.…')`. The alias is `token`.
@@ -13,26 +13,39 @@ const NOT_ENDED = 'token.revokedAt IS NULL';
 @Injectable()
 export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> {
   constructor(private readonly table: SessionTable<TToken>) {}
+
   /** All rows of one user, ended ones too. @throws TypeError for what is neither user nor key. */
   forUser(user: unknown): SelectQueryBuilder<TToken> {
     return this.query().where(this.table.ownedBy(this.table.userKey(user)));
   }
 
-  /** Rows whose access token can be used now. */
+  /** Sessions whose access token works. */
   active(): SelectQueryBuilder<TToken> {
-    return this.query().where(`${NOT_ENDED} AND (token.expiresAt IS NULL OR token.expiresAt > :now)`, {
-      now: Date.now(),
-    });
+    return this.inState('active');
   }
 
-  /** Rows whose refresh token can be used now. */
-  refreshable(): SelectQueryBuilder<TToken> {
-    return this.query().where(`${NOT_ENDED} AND token.refreshUntil > :now`, { now: Date.now() });
+  /** Sessions of which only the refresh token works. */
+  idle(): SelectQueryBuilder<TToken> {
+    return this.inState('idle');
   }
 
-  /** Rows whose access token's time is over, whether or not they can still be refreshed. */
+  /** Sessions that time has ended, until they are pruned. */
   expired(): SelectQueryBuilder<TToken> {
-    return this.query().where(`${NOT_ENDED} AND token.expiresAt <= :now`, { now: Date.now() });
+    return this.inState('expired');
+  }
+
+  /** Sessions that were ended, of which `keepExpiredTokens` keeps the rows; `revokedReason` says why. */
+  ended(): SelectQueryBuilder<TToken> {
+    return this.inState('ended');
+  }
+
+  /** Sessions whose refresh token works, active or idle. */
+  refreshable(): SelectQueryBuilder<TToken> {
+    return this.query().where(REFRESHABLE, { now: Date.now() });
+  }
+
+  private inState(state: SessionState): SelectQueryBuilder<TToken> {
+    return this.query().where(STATE_CONDITIONS[state], { now: Date.now() });
   }
 
   private query(): SelectQueryBuilder<TToken> {
