@@ -44,7 +44,7 @@ shows 'and ends the session' '401' status -H "Authorization: Bearer $(field acce
 shows 'Prometheus counts it' 'authentify_events_total\{type="reuse-detected",reason=""\} 1' curl -s "$BASE/metrics"
 shows 'the user gets a mail' 'Told user 1 about session [0-9a-f-]{36} \(1 mail\)' cat "$SAMPLE_LOG"
 shows 'verification is a span' "name: 'authentify.verify'" cat "$SAMPLE_LOG"
-shows 'refresh is a span' "name: 'POST /auth/refresh'" cat "$SAMPLE_LOG"
+shows 'refresh is a span' "name: 'authentify.refresh'" cat "$SAMPLE_LOG"
 
 third="$(field accessToken <<<"$(post /auth/login '{"email":"demo@example.com"}')")"
 shows 'the audit log tells the login' '"type":"issued"' authorized "$third" /audit

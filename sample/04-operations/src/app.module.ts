@@ -17,6 +17,7 @@ import { SessionsHealth } from './health/sessions.health.js';
 import { MetricsController } from './metrics/metrics.controller.js';
 import { SessionMetrics } from './metrics/session-metrics.js';
 import { TracedAuthGuard } from './tracing/traced-auth.guard.js';
+import { TracedSessionRoutes } from './tracing/traced-session-routes.js';
 import { DemoUser } from './users/demo-user.js';
 import { User } from './users/user.entity.js';
 
@@ -26,7 +27,11 @@ import { User } from './users/user.entity.js';
     TypeOrmModule.forFeature([User, AuditEntry]),
     ScheduleModule.forRoot(),
     TerminusModule,
-    AuthentifyModule.forRoot({ userEntity: User, sessionRoutes: { path: 'auth' }, ...options }),
+    AuthentifyModule.forRoot({
+      userEntity: User,
+      sessionRoutes: { path: 'auth', controller: TracedSessionRoutes },
+      ...options,
+    }),
   ],
   controllers: [AuthController, AuditController, HealthController, MetricsController],
   providers: [
