@@ -36,7 +36,7 @@ import { Pruning } from './sessions/pruning.js';
 import { Refresh } from './sessions/refresh.js';
 import { SessionTable } from './store/session-table.js';
 import { SessionWrites } from './store/session-writes.js';
-import { UserActivity } from './sessions/user-activity.js';
+import { UserActivity } from './sessions/session-checks.js';
 
 // What every registration provides. The keys are the names in injection tokens. They are written down here and never read
 // from a class, because bundlers rename classes, and may give two of them one name.

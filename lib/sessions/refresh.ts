@@ -19,8 +19,7 @@ import {
 } from './lifetimes.js';
 import { SessionChecks } from './session-checks.js';
 import { SessionStore, type StoredSession } from './session-store.js';
-import { type DigestForm, sameDigest } from './token-digester.js';
-import { type PresentedRefreshToken, TokenSecrets } from './token-secrets.js';
+import { type DigestForm, type PresentedRefreshToken, sameDigest, TokenSecrets } from './token-secrets.js';
 
 /** The options of a refresh. */
 export interface RefreshTokenOptions extends LifetimeOverrides, TransactionOptions {

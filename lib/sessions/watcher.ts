@@ -6,10 +6,9 @@ import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.err
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import type { Milliseconds } from '../options/duration.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
-import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-token.js';
+import type { AbstractAuthToken, AnyAuthToken, UserId } from './entities/abstract-auth-token.js';
 import { deadlineOf } from './lifetimes.js';
 import { LookupQueue } from './lookup-queue.js';
-import { mayBeSameKey } from './user-key.js';
 import { SessionChecks } from './session-checks.js';
 import { SessionStore } from './session-store.js';
 
@@ -207,4 +206,15 @@ export class SessionWatcher implements OnModuleDestroy {
       subscriber.complete();
     }
   }
+}
+
+/** Takes no notice of letter case, accents, width, kana, spaces and punctuation (UTS #10, primary strength). */
+const LOOSEST = new Intl.Collator('und', { sensitivity: 'base', ignorePunctuation: true });
+
+/**
+ * Whether two keys may be one user's under some collation. Keys that differ here are two users' to every database; of
+ * others only the database can tell.
+ */
+function mayBeSameKey(key: UserId | undefined, other: UserId | undefined): boolean {
+  return key === other || LOOSEST.compare(String(key), String(other)) === 0;
 }

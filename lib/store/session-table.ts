@@ -13,11 +13,10 @@ import { AUTH_DATA_SOURCE, AUTH_TOKEN_ENTITY, AUTHENTIFY_OPTIONS } from '../cons
 import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
 import type { TransactionOptions } from '../options/call-options.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
-import { markStrict } from '../sessions/context.js';
+import { markStrict, UNREADABLE } from '../sessions/context.js';
 import { runStatement } from './database-errors.js';
 import { checkEngine } from './engine.js';
 import type { AbstractAuthToken, AnyAuthToken, UserId } from '../sessions/entities/abstract-auth-token.js';
-import { UNREADABLE } from '../sessions/context.js';
 import { hide } from '../sessions/hidden.js';
 import type { StoredDigests, StoredSession } from '../sessions/session-store.js';
 import { isSpelledAsStored, userKeyOf } from './user-keys.js';

@@ -23,7 +23,7 @@ import type {
   RevokedReason,
   UserId,
 } from '../sessions/entities/abstract-auth-token.js';
-import { stored } from '../sessions/entities/instant.transformer.js';
+import { stored } from '../sessions/entities/transformers.js';
 import { type Deadlines, pruneAtOf } from '../sessions/lifetimes.js';
 import type { Ending, NewSession, Replaced, StoredDigests, StoredSession } from '../sessions/session-store.js';
 import { isLost, isUnanswered } from './database-errors.js';

@@ -1,7 +1,7 @@
 import type { EntityMetadata, QueryRunner } from 'typeorm';
 import { isBigInteger, typeOf } from './column-types.js';
 import { AbstractAuthToken } from '../sessions/entities/abstract-auth-token.js';
-import { instantTransformer } from '../sessions/entities/instant.transformer.js';
+import { instantTransformer } from '../sessions/entities/transformers.js';
 import { dataSourceOf } from './drivers/typeorm-internals.js';
 import { joinUser, ownerOf } from './users.js';
 import { DIGEST_COLUMNS } from './session-table.js';

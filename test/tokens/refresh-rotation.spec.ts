@@ -1,5 +1,4 @@
-import type { AuthentifyEvent, AuthentifyOptions } from 'nestjs-authentify';
-import { AuthentifyEvents } from 'nestjs-authentify';
+import { type AuthentifyEvent, AuthentifyEvents, type AuthentifyOptions } from 'nestjs-authentify';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { startApp, type TestApp } from '../support/app.js';
 import type { User } from '../support/users.js';

@@ -1,5 +1,10 @@
-import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import { ConnectedSocket, type OnGatewayConnection, type OnGatewayDisconnect } from '@nestjs/websockets';
+import {
+  ConnectedSocket,
+  type OnGatewayConnection,
+  type OnGatewayDisconnect,
+  SubscribeMessage,
+  WebSocketGateway,
+} from '@nestjs/websockets';
 import { UseGuards } from '@nestjs/common';
 import {
   type AuthenticatedSocket,

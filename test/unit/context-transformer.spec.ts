@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { contextTransformer } from '../../lib/sessions/entities/context.transformer.js';
+import { contextTransformer } from '../../lib/sessions/entities/transformers.js';
 import { UNREADABLE } from '../../lib/sessions/context.js';
 import { isPast } from '../../lib/sessions/entities/abstract-auth-token.js';
 

@@ -2,7 +2,7 @@ import { createHash, createHmac, createSecretKey, type KeyObject } from 'node:cr
 import { format, inspect } from 'node:util';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { sameDigest, TokenDigester } from '../../lib/sessions/token-digester.js';
+import { sameDigest, TokenDigester } from '../../lib/sessions/token-secrets.js';
 
 const OLD = createSecretKey('old-key-'.repeat(4), 'utf8');
 const NEW = createSecretKey('new-key-'.repeat(4), 'utf8');

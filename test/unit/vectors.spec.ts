@@ -4,14 +4,13 @@ import { fileURLToPath } from 'node:url';
 import { drfAuthentifyTokens } from 'nestjs-authentify/migrations';
 import { describe, expect, it } from 'vitest';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
-import { type DigestForm, TokenDigester } from '../../lib/sessions/token-digester.js';
+import { type DigestForm, TokenDigester, TokenSecrets } from '../../lib/sessions/token-secrets.js';
 import {
   encodeFamily,
   familyOfLegacyToken,
   OpaqueTokenFormat,
   type TokenKind,
 } from '../../lib/sessions/token-format.js';
-import { TokenSecrets } from '../../lib/sessions/token-secrets.js';
 
 interface ValidToken {
   kind: TokenKind;

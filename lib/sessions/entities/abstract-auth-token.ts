@@ -4,8 +4,7 @@ import type { AuthType } from '../auth-type.js';
 import { contextViewOf } from '../context.js';
 import { hide } from '../hidden.js';
 import type { DeepReadonly, JsonObject } from '../json.js';
-import { contextTransformer } from './context.transformer.js';
-import { instantTransformer } from './instant.transformer.js';
+import { contextTransformer, instantTransformer } from './transformers.js';
 
 /** A user's primary key as TypeORM hands it out; `bigint` keys are strings. */
 export type UserId = string | number;

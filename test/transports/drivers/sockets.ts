@@ -1,11 +1,18 @@
 import { once } from 'node:events';
-import type { INestApplication } from '@nestjs/common';
-import { UseGuards } from '@nestjs/common';
+import { type INestApplication, UseGuards } from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { ConnectedSocket, type OnGatewayConnection, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import { AuthentifyGuard, CookieAuthGuard, CurrentToken, CurrentUser, HeaderAuthGuard } from 'nestjs-authentify';
-import { type AbstractAuthToken, OptionalAuth, Public } from 'nestjs-authentify';
+import {
+  type AbstractAuthToken,
+  AuthentifyGuard,
+  CookieAuthGuard,
+  CurrentToken,
+  CurrentUser,
+  HeaderAuthGuard,
+  OptionalAuth,
+  Public,
+} from 'nestjs-authentify';
 import { io, type Socket as IoClient } from 'socket.io-client';
 import { WebSocket } from 'ws';
 import type { Whoami } from '../../requests/controllers.js';
