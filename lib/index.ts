@@ -3,26 +3,24 @@ export type { AuthentifyExtras, WithTokenEntity, WithUserEntity } from './module
 export { InjectFor, providerFor } from './registrations.js';
 export { COOKIE_STRATEGY, HEADER_STRATEGY } from './constants.js';
 
-export { CurrentToken } from './authentication/decorators/current-token.decorator.js';
-export { CurrentUser } from './authentication/decorators/current-user.decorator.js';
-export { OptionalAuth } from './authentication/decorators/optional-auth.decorator.js';
-export { Public } from './authentication/decorators/public.decorator.js';
-export { RequireContext } from './authentication/decorators/require-context.decorator.js';
-export { RequireFresh } from './authentication/decorators/require-fresh.decorator.js';
-export { AuthentifyGuard } from './authentication/guards/authentify.guard.js';
-export { ContextGuard } from './authentication/guards/context.guard.js';
-export { CookieAuthGuard } from './authentication/guards/cookie-auth.guard.js';
-export { CrossSiteGuard } from './authentication/guards/cross-site.guard.js';
-export { FreshGuard } from './authentication/guards/fresh.guard.js';
+export {
+  CurrentToken,
+  CurrentUser,
+  OptionalAuth,
+  Public,
+  RequireContext,
+  RequireFresh,
+} from './authentication/decorators.js';
+export { AuthentifyGuard, CookieAuthGuard, HeaderAuthGuard } from './authentication/guards/authentify.guard.js';
+export { ContextGuard, FreshGuard } from './authentication/guards/requirement.guard.js';
+export { CrossSiteGuard } from './authentication/csrf.js';
 export { GuardFor } from './authentication/guards/guard-for.js';
-export { HeaderAuthGuard } from './authentication/guards/header-auth.guard.js';
-export type { ContextPredicate } from './authentication/guards/required-context.js';
+export type { ContextPredicate } from './authentication/guards/requirements.js';
 export { AutoRefreshInterceptor } from './authentication/auto-refresh.interceptor.js';
 export type { AuthenticatedSocket } from './authentication/sockets/socket.js';
 export { SocketAuthenticator } from './authentication/sockets/socket-authenticator.js';
-export type { AuthenticatedRequest, TransportRequest } from './authentication/transport-request.js';
-export { CookieTokenStrategy } from './authentication/strategies/cookie-token.strategy.js';
-export { HeaderTokenStrategy } from './authentication/strategies/header-token.strategy.js';
+export type { AuthenticatedRequest, TransportRequest } from './authentication/request.js';
+export { CookieTokenStrategy, HeaderTokenStrategy } from './authentication/strategies.js';
 export { TokenCookies } from './authentication/token-cookies.js';
 
 export { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';

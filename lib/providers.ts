@@ -1,17 +1,12 @@
 import type { Provider, Type } from '@nestjs/common';
 import { AuthHooks } from './authentication/hooks.js';
 import { Challenge } from './authentication/challenge.js';
-import { CrossSiteCheck } from './authentication/cross-site-check.js';
-import { AuthentifyGuard } from './authentication/guards/authentify.guard.js';
-import { ContextGuard } from './authentication/guards/context.guard.js';
-import { CookieAuthGuard } from './authentication/guards/cookie-auth.guard.js';
-import { CrossSiteGuard } from './authentication/guards/cross-site.guard.js';
-import { FreshGuard } from './authentication/guards/fresh.guard.js';
-import { HeaderAuthGuard } from './authentication/guards/header-auth.guard.js';
+import { CrossSiteCheck, CrossSiteGuard } from './authentication/csrf.js';
+import { AuthentifyGuard, CookieAuthGuard, HeaderAuthGuard } from './authentication/guards/authentify.guard.js';
+import { ContextGuard, FreshGuard } from './authentication/guards/requirement.guard.js';
 import { RequestAuthenticator } from './authentication/authenticator.js';
 import { SocketAuthenticator } from './authentication/sockets/socket-authenticator.js';
-import { CookieTokenStrategy } from './authentication/strategies/cookie-token.strategy.js';
-import { HeaderTokenStrategy } from './authentication/strategies/header-token.strategy.js';
+import { CookieTokenStrategy, HeaderTokenStrategy, PassportAuthenticator } from './authentication/strategies.js';
 import { TokenCookies } from './authentication/token-cookies.js';
 import { AuthentifyEvents } from './events/authentify-events.js';
 import { TokenDirectory } from './store/directory.js';
@@ -22,9 +17,8 @@ import { Sliding } from './sessions/sliding.js';
 import { Verification } from './sessions/verification.js';
 import { TokenRepository } from './store/token.repository.js';
 import { TokenService } from './sessions/token.service.js';
-import { OwnApplication } from './authentication/own-application.js';
 import { pruneJobProvider } from './sessions/prune-schedule.js';
-import { ResponseHeaders } from './authentication/response-headers.js';
+import { ResponseHeaders } from './authentication/transports.js';
 import { SchemaCheck } from './store/schema-check.js';
 import { SessionRequests } from './session-routes/session-requests.js';
 import { SessionChecks } from './sessions/session-checks.js';
@@ -77,7 +71,7 @@ export const PROVIDERS: Provider[] = [
   ...Object.values({ ...FOR_APPS, ...FOR_THE_LIBRARY }),
   { provide: SessionStore, useClass: SessionWrites },
   Login,
-  OwnApplication,
+  PassportAuthenticator,
   Pruning,
   pruneJobProvider,
   Refresh,

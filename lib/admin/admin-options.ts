@@ -1,5 +1,5 @@
 import type { CanActivate, ModuleMetadata, Type } from '@nestjs/common';
-import type { AuthenticatedRequest } from '../authentication/transport-request.js';
+import type { AuthenticatedRequest } from '../authentication/request.js';
 import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
 
 /**

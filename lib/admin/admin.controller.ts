@@ -13,7 +13,7 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { AnsweredFilter, AnswerGuard } from '../authentication/guards/answer.guard.js';
-import type { AuthenticatedRequest, TransportRequest } from '../authentication/transport-request.js';
+import type { AuthenticatedRequest, TransportRequest } from '../authentication/request.js';
 import { Action, AdminActionGuard, Administrators, AdminRequestGuard } from './admin.guards.js';
 import type { ResolvedAdminOptions } from './admin-options.js';
 import { AdminPage, type PageFile } from './admin-page.js';

@@ -8,10 +8,9 @@ import {
   UnsupportedMediaTypeException,
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { crossSiteRefusal } from '../authentication/cross-site-check.js';
-import { isForeignWrite, isSafe } from '../authentication/csrf.js';
-import { requestOf } from '../authentication/request-context.js';
-import type { AuthenticatedRequest, TransportRequest } from '../authentication/transport-request.js';
+import { crossSiteRefusal, isForeignWrite } from '../authentication/csrf.js';
+import { isSafe, type AuthenticatedRequest, type TransportRequest } from '../authentication/request.js';
+import { requestOf } from '../authentication/transports.js';
 import type { Attribution } from '../events/authentify-event.js';
 import { ADMIN_OPTIONS, type AdminAction, readActions, type ResolvedAdminOptions } from './admin-options.js';
 import { AdminRegistration } from './admin-registration.js';

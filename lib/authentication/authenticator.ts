@@ -6,12 +6,10 @@ import { SessionWatcher } from '../sessions/watcher.js';
 import { Verification } from '../sessions/verification.js';
 import { hiddenField } from '../sessions/hidden.js';
 import { AuthHooks } from './hooks.js';
-import type { Credential } from './credentials/credential.js';
-import { CrossSiteCheck } from './cross-site-check.js';
+import type { Credential, TransportRequest } from './request.js';
+import { CrossSiteCheck } from './csrf.js';
 import { INVALID_TOKEN, unauthorized } from './denials.js';
-import { OwnApplication } from './own-application.js';
 import { closed, closeSocket, type Socket } from './sockets/socket.js';
-import type { TransportRequest } from './transport-request.js';
 
 /** What a request was authenticated with. */
 export interface Authentication {
@@ -37,7 +35,6 @@ export class RequestAuthenticator {
     private readonly crossSite: CrossSiteCheck,
     private readonly verifier: Verification,
     private readonly hooks: AuthHooks,
-    private readonly application: OwnApplication,
     private readonly sessions: SessionWatcher,
   ) {}
 
@@ -47,7 +44,6 @@ export class RequestAuthenticator {
    * @throws UnauthorizedException for a bad credential, ForbiddenException for a foreign site's use of a cookie.
    */
   async authenticate(request: TransportRequest, credential: Credential): Promise<AuthHandlerResult> {
-    this.application.assertServes(request);
     const known = this.knownOf(request).find((one) => isSame(one.credential, credential));
     const authentication = known && (await this.isCurrent(request, known)) ? known : this.begin(request, credential);
     const result = await authentication.result;

@@ -7,12 +7,12 @@ import type { Deadlines } from '../sessions/lifetimes.js';
 import type { AnyAuthToken } from '../sessions/entities/abstract-auth-token.js';
 import { Sliding } from '../sessions/sliding.js';
 import { AuthHooks } from './hooks.js';
-import { Challenge } from './challenge.js';
+import { Challenge, refusalOf } from './challenge.js';
 import { unauthorized } from './denials.js';
 import { routeOf } from './guards/route.js';
-import { assertRequirements } from './guards/session-requirements.js';
+import { assertRequirements } from './guards/requirement.guard.js';
 import { type Authentication, RequestAuthenticator } from './authenticator.js';
-import { requestOf, responseOf } from './request-context.js';
+import { requestOf, responseOf } from './transports.js';
 import { TokenCookies } from './token-cookies.js';
 
 /**
@@ -65,15 +65,13 @@ export class AutoRefreshInterceptor implements NestInterceptor {
     const outcome = await this.slider.slide(token, rawToken, deadlines);
     if (outcome === 'unchanged') return;
     if (outcome === 'ended') {
-      const error = unauthorized();
-      this.challenge.accompany(error, context, true);
-      throw error;
+      throw await refusalOf(unauthorized(), context, { challenge: this.challenge, presented: true });
     }
     if (cookieName !== undefined) this.cookies.renew(responseOf(context), cookieName, rawToken, token);
-    await this.tellApp(context, rawToken);
+    await this.runHook(context, rawToken);
   }
 
-  private async tellApp(context: ExecutionContext, rawToken: string): Promise<void> {
+  private async runHook(context: ExecutionContext, rawToken: string): Promise<void> {
     const request = requestOf(context);
     if (!request.auth) return;
     const { user, auth: token } = request;

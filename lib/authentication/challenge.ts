@@ -4,12 +4,19 @@ import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AuthType } from '../sessions/auth-type.js';
 import { hiddenField } from '../sessions/hidden.js';
 import { challengeIn } from './denials.js';
-import { requestOf, responseOf } from './request-context.js';
-import type { TransportRequest } from './transport-request.js';
-import { ResponseHeaders } from './response-headers.js';
+import { requestOf, ResponseHeaders, responseOf, transportError } from './transports.js';
 
-/** Which registration's guard looks at a request, and the transport it asks for. */
-const expected = hiddenField<{ challenge: Challenge; authType: AuthType }>();
+/** What is known of a request that is refused. */
+export interface RefusalDetails {
+  /** Whether it presented a credential, good or bad: only then a challenge may say `error="invalid_token"` (R61). */
+  presented: boolean;
+}
+
+/** Makes the error to throw for a request that is refused, and sets headers on the response. */
+export type Refuse = (error: unknown, context: ExecutionContext, details: RefusalDetails) => unknown;
+
+/** How the guard that looked at a request refuses it: whoever refuses it later does so in that guard's way. */
+export const refusers = hiddenField<Refuse>();
 
 /** Tells a client that was turned away how to authenticate (RFC 9110 §11.6.1, R61). */
 @Injectable()
@@ -19,32 +26,39 @@ export class Challenge {
     private readonly headers: ResponseHeaders,
   ) {}
 
-  /** The challenge of the guard that looked at this request, be it of another registration. */
-  static expectedOf(request: TransportRequest): Challenge | undefined {
-    return expected.get(request)?.challenge;
-  }
-
-  /** Says which transport the guard of this request asks for; the header where no guard does. */
-  expect(request: TransportRequest, authType: AuthType): void {
-    expected.set(request, { challenge: this, authType });
-  }
-
   /** Adds `WWW-Authenticate` to the answer if `error` is a 401; other failures get none. */
-  accompany(error: unknown, context: ExecutionContext, presented: boolean): void {
+  add(
+    error: unknown,
+    context: ExecutionContext,
+    { presented, authType }: RefusalDetails & { authType: AuthType },
+  ): void {
     if (!(error instanceof HttpException) || error.getStatus() !== 401) return;
-    this.write(requestOf(context), responseOf(context), {
-      ...(presented && { error: 'invalid_token' }),
-      ...challengeIn(error),
-    });
+    const parameters = { ...(presented && { error: 'invalid_token' }), ...challengeIn(error) };
+    this.write(responseOf(context), authType, parameters);
   }
 
-  /** Writes `WWW-Authenticate` with these parameters beside the realm. */
-  write(request: TransportRequest, response: unknown, parameters: Record<string, string>): void {
+  /** Writes `WWW-Authenticate` for a transport, with these parameters beside the realm. */
+  write(response: unknown, authType: AuthType, parameters: Record<string, string>): void {
     // No scheme is registered for cookies; this one keeps browsers from asking for a password.
-    const scheme = expected.get(request)?.authType === 'cookie' ? 'Cookie' : this.options.authHeaderPrefixes[0];
+    const scheme = authType === 'cookie' ? 'Cookie' : this.options.authHeaderPrefixes[0];
     const details = Object.entries({ realm: this.options.realm, ...parameters }).map(
       ([key, value]) => `${key}="${value}"`,
     );
     this.headers.set(response, 'WWW-Authenticate', `${scheme} ${details.join(', ')}`);
   }
+}
+
+/**
+ * The error to throw for a request that was refused after its guard, in that guard's way; behind a guard that is not the
+ * library's with the `challenge` of the header.
+ */
+export async function refusalOf(
+  error: unknown,
+  context: ExecutionContext,
+  { challenge, presented }: RefusalDetails & { challenge?: Challenge | undefined },
+): Promise<unknown> {
+  const refuse = refusers.get(requestOf(context));
+  if (refuse) return refuse(error, context, { presented });
+  challenge?.add(error, context, { presented, authType: 'header' });
+  return transportError(context, error);
 }

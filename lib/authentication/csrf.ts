@@ -1,14 +1,19 @@
+import {
+  type CanActivate,
+  type ExecutionContext,
+  type ForbiddenException,
+  Inject,
+  Injectable,
+  Logger,
+} from '@nestjs/common';
+import { AUTHENTIFY_OPTIONS } from '../constants.js';
+import { AuthentifyEvents } from '../events/authentify-events.js';
+import type { IncomingRequest } from '../options/auth-handler.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
-import { opensWebSocket } from './sockets/websocket-handshake.js';
-import type { TransportRequest } from './transport-request.js';
-
-/** Methods that change nothing (RFC 9110 §9.2.1). */
-const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
-
-/** Whether a request's method promises to change nothing. */
-export function isSafe({ method }: TransportRequest): boolean {
-  return SAFE_METHODS.has(method ?? '');
-}
+import type { AuthType } from '../sessions/auth-type.js';
+import { crossSite } from './denials.js';
+import { transportError, requestOf } from './transports.js';
+import { isSafe, opensWebSocket, type TransportRequest } from './request.js';
 
 /**
  * Whether a request comes from another site and could change something: not to be done with the user's cookie (R54).
@@ -53,4 +58,88 @@ function isSameHost(origin: unknown, host: unknown): boolean {
     URL.canParse(`${url.protocol}//${host}`) &&
     new URL(`${url.protocol}//${host}`).host === url.host
   );
+}
+
+const logger = new Logger('CrossSiteCheck');
+
+/** Turns away what other sites send in the user's name, by the option `csrf`. */
+@Injectable()
+export class CrossSiteCheck {
+  constructor(
+    @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly events: AuthentifyEvents,
+  ) {}
+
+  /** @throws ForbiddenException (403) for an unsafe request from a foreign site (R54). */
+  assertOwnSite(request: IncomingRequest, authType?: AuthType): void {
+    if (isForeignWrite(request, this.options.csrf)) throw crossSiteRefusal(request, this.events, authType);
+  }
+}
+
+/** The answer to a request from another site, after subscribers and the debug log were told of it. */
+export function crossSiteRefusal(
+  request: IncomingRequest,
+  events: AuthentifyEvents,
+  authType?: AuthType,
+): ForbiddenException {
+  if (Logger.isLevelEnabled('debug')) logger.debug(`Rejected: cross-site. ${originsOf(request)}`);
+  events.emit({ type: 'rejected', reason: 'cross-site', ...(authType && { authType }) });
+  return crossSite();
+}
+
+/**
+ * The cross-site check as a guard of its own, for login and refresh routes in cookie mode: they set or read cookies
+ * but carry no session that the other guards would check (R54). It follows the option `csrf`.
+ *
+ * @example
+ * ```ts
+ * @Public()
+ * @UseGuards(CrossSiteGuard)
+ * @Post('login')
+ * login(@Body() body: LoginBody) {}
+ * ```
+ * @throws ForbiddenException (403) for an unsafe request from a foreign site.
+ */
+@Injectable()
+export class CrossSiteGuard implements CanActivate {
+  constructor(private readonly crossSite: CrossSiteCheck) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    try {
+      this.crossSite.assertOwnSite(requestOf(context));
+      return true;
+    } catch (error) {
+      throw await this.refuse(error, context);
+    }
+  }
+
+  /** The error that answers a request which is refused; override it for another body. */
+  protected refuse(error: unknown, context: ExecutionContext): unknown {
+    return transportError(context, error);
+  }
+}
+
+/** What a log line shows at most of a header: longer than any honest origin. */
+const LONGEST_QUOTE = 200;
+
+/** Where a request says it comes from and where it went, for whoever wonders why the two are not one site. */
+function originsOf(request: IncomingRequest): string {
+  const { origin, 'sec-fetch-site': site } = request.headers;
+  const hosts = hostsOf(request).map(quoted).join(' and ');
+  return (
+    `The page's Origin is ${quoted(origin)}, its Sec-Fetch-Site ${quoted(site)}, and the Host it asked is ` +
+    `${hosts || 'not given'}. If the page is yours, add its origin to csrf.trustedOrigins, or let your proxy keep Host`
+  );
+}
+
+/** A header as data: no line break, escape sequence or endless text of a client gets into the log (R64). */
+function quoted(header: string | string[] | undefined): string {
+  if (header === undefined) return 'not given';
+  const text = String(header);
+  const shown = JSON.stringify(text.slice(0, LONGEST_QUOTE)).replaceAll(/[^ -~]/g, escaped);
+  return text.length > LONGEST_QUOTE ? `${shown} …` : shown;
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

@@ -1,22 +1,40 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { serialize } from 'cookie';
+import { serialize, type SerializeOptions } from 'cookie';
 import { AUTHENTIFY_OPTIONS } from '../constants.js';
 import type { IncomingRequest } from '../options/auth-handler.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AnyAuthToken } from '../sessions/entities/abstract-auth-token.js';
 import type { IssuedTokens } from '../sessions/issued-tokens.js';
-import { CrossSiteCheck } from './cross-site-check.js';
-import { credentialInCookies } from './credentials/cookie-header.js';
-import { ResponseHeaders } from './response-headers.js';
+import { CrossSiteCheck } from './csrf.js';
+import { credentialInCookies } from './credentials/cookies.js';
+import { ResponseHeaders } from './transports.js';
 
 /** Browsers keep no cookie longer than 400 days (RFC 6265bis §5.5). */
 const LONGEST_MAX_AGE = 400 * 86_400;
 
-/** Writes, renews, clears and reads the session's cookies, on Express and Fastify alike (R57, R59). */
+/** Attributes of a cookie beside its name, its value and `Max-Age`. */
+export type CookieAttributes = Omit<SerializeOptions, 'encode' | 'expires' | 'maxAge'>;
+
+/**
+ * Writes, renews, clears and reads the session's cookies, on Express and Fastify alike (R57, R59).
+ *
+ * Extend it to give cookies other attributes, and name your class in `extraProviders`, so that the session routes and
+ * `AutoRefreshInterceptor` use it too.
+ *
+ * @example
+ * ```ts
+ * @Injectable()
+ * export class PartitionedCookies extends TokenCookies {
+ *   protected override attributesOf(name: string): CookieAttributes {
+ *     return { ...super.attributesOf(name), partitioned: true };
+ *   }
+ * }
+ * ```
+ */
 @Injectable()
 export class TokenCookies {
   constructor(
-    @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
+    @Inject(AUTHENTIFY_OPTIONS) protected readonly options: ResolvedOptions,
     private readonly headers: ResponseHeaders,
     private readonly crossSite: CrossSiteCheck,
   ) {}
@@ -39,15 +57,15 @@ export class TokenCookies {
     for (const other of others) this.expire(response, other);
     const [refreshName, ...otherRefreshNames] = this.options.refreshCookieName;
     if (refreshName === undefined) return;
-    if (refreshToken === null) this.expire(response, refreshName, 'strict');
-    else this.write(response, refreshName, refreshToken, this.refreshCookieEnd(token), 'strict');
-    for (const other of otherRefreshNames) this.expire(response, other, 'strict');
+    if (refreshToken === null) this.expire(response, refreshName);
+    else this.write(response, refreshName, refreshToken, this.refreshCookieEnd(token));
+    for (const other of otherRefreshNames) this.expire(response, other);
   }
 
   /** Removes every cookie the library reads or writes; for logout only. */
   clear(response: unknown): void {
-    for (const name of this.options.authCookieNames) this.expire(response, name);
-    for (const name of this.options.refreshCookieName) this.expire(response, name, 'strict');
+    for (const name of [...this.options.authCookieNames, ...this.options.refreshCookieName])
+      this.expire(response, name);
   }
 
   /**
@@ -63,6 +81,15 @@ export class TokenCookies {
     return found.rawToken;
   }
 
+  /**
+   * The attributes of the cookie of that name, whenever it is written, renewed or removed: browsers remove a cookie only
+   * with the attributes it was set with. Default: the option `cookie`; SameSite=Strict for the refresh cookie (R57).
+   */
+  protected attributesOf(name: string): CookieAttributes {
+    const { cookie, refreshCookieName } = this.options;
+    return refreshCookieName.includes(name) ? { ...cookie, sameSite: 'strict' } : cookie;
+  }
+
   /** @internal Writes an access cookie again, under the name it came by, after its session was extended. */
   renew(response: unknown, name: string, rawToken: string, token: AnyAuthToken): void {
     this.write(response, name, rawToken, token.expiresAt);
@@ -76,20 +103,14 @@ export class TokenCookies {
     return this.options.autoRefreshInterval === null ? token.refreshUntil : token.sessionExpiresAt;
   }
 
-  private expire(response: unknown, name: string, sameSite = this.options.cookie.sameSite): void {
-    this.write(response, name, '', new Date(0), sameSite);
+  private expire(response: unknown, name: string): void {
+    this.write(response, name, '', new Date(0));
   }
 
-  private write(
-    response: unknown,
-    name: string,
-    value: string,
-    until: Date | null,
-    sameSite = this.options.cookie.sameSite,
-  ): void {
+  private write(response: unknown, name: string, value: string, until: Date | null): void {
     const left = until === null ? LONGEST_MAX_AGE : Math.ceil((until.getTime() - Date.now()) / 1000);
     const maxAge = Math.max(0, Math.min(left, LONGEST_MAX_AGE));
-    this.headers.append(response, 'Set-Cookie', serialize(name, value, { ...this.options.cookie, sameSite, maxAge }));
+    this.headers.append(response, 'Set-Cookie', serialize(name, value, { ...this.attributesOf(name), maxAge }));
     this.headers.set(response, 'Cache-Control', 'no-store');
   }
 }

@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { isSafe } from '../authentication/csrf.js';
-import type { TransportRequest } from '../authentication/transport-request.js';
+import { isSafe, type TransportRequest } from '../authentication/request.js';
 import { hiddenField } from '../sessions/hidden.js';
 
 /** What a request brings: nothing, whatever its type, JSON, or something that session routes do not read. */

@@ -9,11 +9,10 @@ import {
 import { RequestAuthenticator } from '../authentication/authenticator.js';
 import { Challenge } from '../authentication/challenge.js';
 import { credentialInHeader } from '../authentication/credentials/authorization-header.js';
-import { credentialInCookies } from '../authentication/credentials/cookie-header.js';
-import type { Credential } from '../authentication/credentials/credential.js';
-import { CrossSiteCheck } from '../authentication/cross-site-check.js';
+import { credentialInCookies } from '../authentication/credentials/cookies.js';
+import type { Credential, TransportRequest } from '../authentication/request.js';
+import { CrossSiteCheck } from '../authentication/csrf.js';
 import { unauthorized } from '../authentication/denials.js';
-import type { TransportRequest } from '../authentication/transport-request.js';
 import { AUTHENTIFY_OPTIONS } from '../constants.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AuthType } from '../sessions/auth-type.js';
@@ -118,9 +117,8 @@ export class SessionRequests {
   }
 
   /** The 401 for what was presented, good for nothing, or for nothing; its challenge is written. */
-  refusalOf(request: TransportRequest, response: unknown, credential: Credential | null): HttpException {
-    if (credential) this.challenge.expect(request, credential.authType);
-    this.challenge.write(request, response, credential ? { error: 'invalid_token' } : {});
+  refusalOf(response: unknown, credential: Credential | null): HttpException {
+    this.challenge.write(response, credential?.authType ?? 'header', { ...(credential && { error: 'invalid_token' }) });
     return unauthorized();
   }
 

@@ -9,12 +9,11 @@ import {
   Post,
   UseGuards,
 } from '@nestjs/common';
-import { Public } from '../authentication/decorators/public.decorator.js';
+import { Public } from '../authentication/decorators.js';
 import { AuthentifyGuard } from '../authentication/guards/authentify.guard.js';
-import { responseOf } from '../authentication/request-context.js';
-import { ResponseHeaders } from '../authentication/response-headers.js';
+import { responseOf, ResponseHeaders } from '../authentication/transports.js';
 import { TokenCookies } from '../authentication/token-cookies.js';
-import type { TransportRequest } from '../authentication/transport-request.js';
+import type { TransportRequest } from '../authentication/request.js';
 import type { AuthType } from '../sessions/auth-type.js';
 import type { AbstractAuthToken } from '../sessions/entities/abstract-auth-token.js';
 import type { IssuedTokens } from '../sessions/issued-tokens.js';
@@ -71,7 +70,7 @@ export abstract class SessionRoutes {
     const credential = this.requests.refreshTokenOf(request);
     const issued =
       credential && (await this.tokens.refreshToken(credential.rawToken, { authType: credential.authType }));
-    if (!credential || !issued) throw this.requests.refusalOf(request, response, credential);
+    if (!credential || !issued) throw this.requests.refusalOf(response, credential);
     if (credential.authType === 'cookie') this.cookies.set(response, issued);
     return this.refreshAnswer(issued, credential.authType);
   }

@@ -1,8 +1,7 @@
 import type { Type } from '@nestjs/common';
-import { CookieAuthGuard } from '../authentication/guards/cookie-auth.guard.js';
+import { CookieAuthGuard, HeaderAuthGuard } from '../authentication/guards/authentify.guard.js';
 import { NamedGuard } from '../authentication/guards/guard-for.js';
-import { HeaderAuthGuard } from '../authentication/guards/header-auth.guard.js';
-import { FRESHNESS } from '../authentication/guards/required-freshness.js';
+import { FRESHNESS } from '../authentication/guards/requirements.js';
 import { authenticates, routeOf } from '../authentication/guards/route.js';
 import { COOKIE_STRATEGY, HEADER_STRATEGY } from '../constants.js';
 import { UNNAMED } from '../module-extras.js';

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -9,14 +9,15 @@ import { afterAll, describe, expect, it } from 'vitest';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const COPY = mkdtempSync(join(tmpdir(), 'authentify-house-'));
 
-/** What the project's linter says of a file with this content in this room. */
-function lint(room: string, code: string): string {
-  mkdirSync(join(COPY, 'lib', room), { recursive: true });
+/** What the project's linter says of a file with this content, or of one in this room. */
+function lint(place: string, code: string): string {
+  const file = join(COPY, 'lib', place.endsWith('.ts') ? place : join(place, 'intruder.ts'));
+  mkdirSync(dirname(file), { recursive: true });
   copyFileSync(join(ROOT, '.oxlintrc.json'), join(COPY, '.oxlintrc.json'));
-  writeFileSync(join(COPY, 'lib', room, 'intruder.ts'), code);
+  writeFileSync(file, code);
   try {
     const oxlint = join(ROOT, 'node_modules', '.bin', 'oxlint');
-    return execFileSync(oxlint, [join('lib', room)], { cwd: COPY, encoding: 'utf8', stdio: 'pipe' });
+    return execFileSync(oxlint, [file], { cwd: COPY, encoding: 'utf8', stdio: 'pipe' });
   } catch (error) {
     return (error as { stdout: string }).stdout;
   }
@@ -54,14 +55,10 @@ describe('the house', () => {
     ['store', 'authentication', "import { Challenge } from '../authentication/challenge.js';"],
     ['authentication', 'SQL', "import { DataSource } from 'typeorm';"],
     ['authentication', 'the store', "import { TokenRepository } from '../store/token.repository.js';"],
-    ['authentication/credentials', 'guards', "import { HeaderAuthGuard } from '../guards/header-auth.guard.js';"],
-    [
-      'authentication/credentials',
-      'strategies',
-      "import { HeaderTokenStrategy } from '../strategies/header-token.strategy.js';",
-    ],
-    ['authentication/strategies', 'the store', "import { SessionLookup } from '../../store/token-lookup.js';"],
-    ['authentication/strategies', 'guards', "import { HeaderAuthGuard } from '../guards/header-auth.guard.js';"],
+    ['authentication/credentials', 'guards', "import { HeaderAuthGuard } from '../guards/authentify.guard.js';"],
+    ['authentication/credentials', 'strategies', "import { HeaderTokenStrategy } from '../strategies.js';"],
+    ['authentication/strategies.ts', 'the store', "import { TokenRepository } from '../store/token.repository.js';"],
+    ['authentication/strategies.ts', 'guards', "import { HeaderAuthGuard } from './guards/authentify.guard.js';"],
     ['swagger', 'the store', "import { SessionTable } from '../store/session-table.js';"],
     ['admin', 'SQL', "import { In } from 'typeorm';"],
     ['admin', 'the table', "import { SessionTable } from '../store/session-table.js';"],

@@ -1,6 +1,5 @@
 import { BadRequestException } from '@nestjs/common';
-import type { Credential } from './credential.js';
-import type { TransportRequest } from '../transport-request.js';
+import type { Credential, TransportRequest } from '../request.js';
 
 /** RFC 9110 §11.2; no quantifier is nested, so it cannot backtrack. */
 const TOKEN68 = /^[A-Za-z0-9\-._~+/]+=*$/;

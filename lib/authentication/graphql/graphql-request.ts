@@ -1,8 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { UpgradeRequest, WsSocket } from '../sockets/socket.js';
 import { socketRequestOf } from '../sockets/socket-request.js';
-import { opensWebSocket } from '../sockets/websocket-handshake.js';
-import type { TransportRequest } from '../transport-request.js';
+import { opensWebSocket, type TransportRequest } from '../request.js';
 
 /** A socket of subscriptions: what opened it, and what its client said in `connection_init`. */
 interface Connection {
@@ -91,6 +90,7 @@ function connectionOf({ req, request, socket, ...mercurius }: GraphqlContext): C
 /** One request for all operations of a socket, so that it is authenticated once, and closed when its session ends. */
 function connectionRequestOf(socket: WsSocket, { upgrade, params }: Connection): TransportRequest {
   socket.upgradeReq ??= {
+    ...(upgrade.url !== undefined && { url: upgrade.url }),
     headers: { ...upgrade.headers, ...authorizationIn(params) },
     rawHeaders: upgrade.rawHeaders ?? upgrade.raw?.rawHeaders ?? [],
   };

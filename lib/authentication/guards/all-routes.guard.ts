@@ -49,7 +49,7 @@ export class AllRoutesGuard implements CanActivate, OnModuleInit {
     this.#guard = this.guardOf(AuthentifyGuard);
     const [first] = this.#config.getGlobalGuards();
     if (first === this) return;
-    new Logger('AuthentifyModule').warn(
+    new Logger('AllRoutesGuard').warn(
       `guardAllRoutes: ${first?.constructor.name} runs before the user is known, because it was added while the app ` +
         'was being made; provide it as APP_GUARD, or with app.useGlobalGuards',
     );

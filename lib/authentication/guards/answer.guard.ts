@@ -8,14 +8,14 @@ import {
   Injectable,
 } from '@nestjs/common';
 import { ContextIdFactory, HttpAdapterHost, ModuleRef } from '@nestjs/core';
-import { requestOf, responseOf } from '../request-context.js';
+import { requestOf, responseOf } from '../transports.js';
 
 /** Leaves the guard phase once an answer was sent: nothing of the app may run after it. */
-class Answered extends Error {
-  override readonly name = 'Answered';
+class AlreadyAnswered extends Error {
+  override readonly name = 'AlreadyAnswered';
 }
 
-const ANSWERED = new Answered('This route has sent its answer itself');
+const ANSWERED = new AlreadyAnswered('This route has sent its answer itself');
 
 /**
  * Answers in the place of Nest, as the last guard of a route: it calls the handler with request and response, and sends
@@ -49,9 +49,9 @@ export class AnswerGuard implements CanActivate {
 }
 
 /** Ends the way of a request that {@link AnswerGuard} has answered. The filters of a route are asked before its controller's, the last one first. */
-@Catch(Answered)
-export class AnsweredFilter implements ExceptionFilter<Answered> {
-  catch(_answered: Answered, _host: ArgumentsHost): void {
+@Catch(AlreadyAnswered)
+export class AnsweredFilter implements ExceptionFilter<AlreadyAnswered> {
+  catch(_answer: AlreadyAnswered, _host: ArgumentsHost): void {
     // There is nothing left to do.
   }
 }

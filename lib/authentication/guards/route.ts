@@ -1,9 +1,12 @@
 import { type CanActivate, type ExecutionContext, SetMetadata, type Type } from '@nestjs/common';
-import { IS_OPTIONAL } from '../decorators/optional-auth.decorator.js';
-import { IS_PUBLIC } from '../decorators/public.decorator.js';
 import { namedGuards, ownNamedGuards } from './named-guards.js';
-import type { RequirementKind } from './requirement.js';
-import { REQUIREMENT_KINDS } from './requirement-kinds.js';
+import { type RequirementKind, REQUIREMENT_KINDS } from './requirements.js';
+
+/** Metadata key of `@Public()`. */
+export const IS_PUBLIC = 'authentify:public';
+
+/** Metadata key of `@OptionalAuth()`. */
+export const IS_OPTIONAL = 'authentify:optional';
 
 /** What of one kind a route asks of a session. */
 export interface RouteRequirement {
@@ -13,7 +16,7 @@ export interface RouteRequirement {
 
 /** What a route asks for, by its marks and those of its controller. */
 export interface Route {
-  /** Who may come: everybody hiddenField; those without a credential too; those in a session only. */
+  /** Who may come: everybody; those without a credential too; those in a session only. */
   readonly access: 'public' | 'optional' | 'required';
   /** What the session must meet; nothing where the access is `public`. */
   readonly requirements: readonly RouteRequirement[];

@@ -4,9 +4,10 @@ import type { IncomingRequest } from '../../options/auth-handler.js';
 import type { ResolvedOptions } from '../../options/resolved-options.js';
 import type { AbstractAuthToken, AnyAuthToken } from '../../sessions/entities/abstract-auth-token.js';
 import { type Denial, denialOf, unauthorized } from '../denials.js';
-import { credentialInCookies } from '../credentials/cookie-header.js';
+import { credentialInCookies } from '../credentials/cookies.js';
 import { credentialInHeader } from '../credentials/authorization-header.js';
 import { RequestAuthenticator } from '../authenticator.js';
+import type { Credential, TransportRequest } from '../request.js';
 import { closeSocket, isSocketIo, type Socket } from './socket.js';
 import { socketRequestOf } from './socket-request.js';
 
@@ -20,7 +21,7 @@ export class SocketAuthenticator {
   private readonly logger = new Logger('SocketAuthenticator');
 
   constructor(
-    @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
+    @Inject(AUTHENTIFY_OPTIONS) protected readonly options: ResolvedOptions,
     private readonly authenticator: RequestAuthenticator,
   ) {}
 
@@ -62,6 +63,20 @@ export class SocketAuthenticator {
     void this.admit(client as Socket, next);
   };
 
+  /**
+   * The credential that decides about the request that opened a socket; `null` where nothing was presented. Override it
+   * to read another place, such as a ticket in the query string of `request.url`. Default: the `Authorization` header or
+   * `auth: { token }` of a Socket.IO client, else the cookies; never the query string (R11).
+   *
+   * @throws BadRequestException (400) for more than one `Authorization` line.
+   */
+  protected credentialIn(request: TransportRequest): Credential | null {
+    return (
+      credentialInHeader(request, this.options.authHeaderPrefixes) ??
+      credentialInCookies(request, this.options.authCookieNames)
+    );
+  }
+
   private async admit(socket: Socket, next: (error?: Error) => void): Promise<void> {
     let refusal: Error | undefined;
     try {
@@ -75,9 +90,7 @@ export class SocketAuthenticator {
 
   private async verify(socket: Socket): Promise<AbstractAuthToken> {
     const request = socketRequestOf(socket);
-    const credential =
-      credentialInHeader(request, this.options.authHeaderPrefixes) ??
-      credentialInCookies(request, this.options.authCookieNames);
+    const credential = this.credentialIn(request);
     if (!credential) throw unauthorized();
     const { user, token } = await this.authenticator.authenticate(request, credential);
     request.user = user;

@@ -1,6 +1,6 @@
 import type { IncomingRequest } from '../../options/auth-handler.js';
 import type { AbstractAuthToken } from '../../sessions/entities/abstract-auth-token.js';
-import type { TransportRequest } from '../transport-request.js';
+import type { TransportRequest } from '../request.js';
 import { isSocketIo, type Socket, type UpgradeRequest } from './socket.js';
 
 /** One request for each socket, so that what was found out about it is known to the next message. */
@@ -29,6 +29,7 @@ export function socketRequestOf(socket: Socket): TransportRequest {
 
 class SocketRequest implements TransportRequest {
   readonly method = 'GET';
+  readonly url?: string;
   readonly headers: IncomingRequest['headers'];
   readonly rawHeaders: string[];
   readonly handshakeToken: unknown;
@@ -37,6 +38,7 @@ class SocketRequest implements TransportRequest {
     readonly openedSocket: Socket,
     upgrade: UpgradeRequest,
   ) {
+    if (upgrade.url !== undefined) this.url = upgrade.url;
     this.headers = upgrade.headers;
     this.rawHeaders = upgrade.rawHeaders ?? [];
     this.handshakeToken = isSocketIo(openedSocket) ? openedSocket.handshake.auth.token : undefined;

@@ -15,6 +15,7 @@ export interface AuthenticatedSocket<TUser = unknown, TToken = AbstractAuthToken
 
 /** The request that opened a socket, as Node keeps it. */
 export interface UpgradeRequest extends IncomingRequest {
+  url?: string;
   rawHeaders?: string[];
 }
 

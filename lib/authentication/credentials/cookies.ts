@@ -1,5 +1,4 @@
-import type { Credential } from './credential.js';
-import type { TransportRequest } from '../transport-request.js';
+import type { Credential, TransportRequest } from '../request.js';
 
 /**
  * Reads the access token from the first of these cookies that is present (R12): exact names, no decoding, no
