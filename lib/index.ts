@@ -19,9 +19,10 @@ export type { ContextPredicate } from './authentication/guards/requirements.js';
 export { AutoRefreshInterceptor } from './authentication/auto-refresh.interceptor.js';
 export type { AuthenticatedSocket } from './authentication/sockets/socket.js';
 export { SocketAuthenticator } from './authentication/sockets/socket-authenticator.js';
-export type { AuthenticatedRequest, TransportRequest } from './authentication/request.js';
+export type { AuthenticatedRequest, Credential, TransportRequest } from './authentication/request.js';
 export { CookieTokenStrategy, HeaderTokenStrategy } from './authentication/strategies.js';
-export { TokenCookies } from './authentication/token-cookies.js';
+export { type CookieAttributes, TokenCookies } from './authentication/token-cookies.js';
+export type { RefusalDetails } from './authentication/challenge.js';
 
 export { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';
 export { AuthentifyUnavailableError } from './errors/authentify-unavailable.error.js';
@@ -60,7 +61,8 @@ export type {
   CsrfOptions,
   LegacyTokens,
 } from './options/authentify-options.js';
-export type { Duration } from './options/duration.js';
+export type { Duration, Milliseconds } from './options/duration.js';
+export type { ResolvedOptions } from './options/resolved-options.js';
 
 export type { SessionRoutesOptions } from './session-routes/session-controller.js';
 export type { SessionRequest } from './session-routes/session-requests.js';
