@@ -65,7 +65,8 @@ const shared = {
  * What HTTP, Nest or TypeScript decides is shown once, on the embedded database.
  */
 const ON_SERVERS = [
-  'test/{concurrency,entities,faults,migrations,tokens}/**/*.spec.ts',
+  'test/concurrency/!(rolling-changes).spec.ts',
+  'test/{entities,faults,migrations,tokens}/**/*.spec.ts',
   'test/admin/{change,hostile-input,list}.spec.ts',
   'test/cli/*.spec.ts',
   'test/hostile/{clock,collision,secrecy}.spec.ts',

@@ -9,7 +9,7 @@ import {
   PlainController,
   type MaybeAuthenticated,
 } from '../requests/controllers.js';
-import { ADAPTERS, startApp } from '../support/app.js';
+import { type Adapter, ADAPTERS, startApp } from '../support/app.js';
 import { DATABASE } from '../support/database.js';
 import { User } from '../support/users.js';
 import { errorsDuring, eventsOf, type FaultyApp, IS_SERVER, startBehindProxy, tableOf } from './faults.js';
@@ -56,7 +56,7 @@ type Outage = Pick<FaultyApp, 'app' | 'url' | 'tokens' | 'createUser' | 'close' 
   end(misery: Misery): Promise<void>;
 };
 
-async function start(adapter: (typeof ADAPTERS)[number]): Promise<Outage> {
+async function start(adapter: Adapter): Promise<Outage> {
   const setup = {
     adapter,
     controllers: [GuardedController, OptionalController, PlainController, SessionController],

@@ -12,11 +12,15 @@ import {
   TokenService,
 } from 'nestjs-authentify';
 import { DataSource, type DataSourceOptions } from 'typeorm';
-import { createDatabase, StatementLog } from './database.js';
+import { createDatabase, DATABASE, StatementLog } from './database.js';
 import { User } from './users.js';
 
-export const ADAPTERS = ['express', 'fastify'] as const;
-export type Adapter = (typeof ADAPTERS)[number];
+export type Adapter = 'express' | 'fastify';
+
+const ADAPTERS_ON: Record<string, readonly Adapter[]> = { postgres: ['express'], mariadb: ['fastify'] };
+
+/** Both on the embedded database; one on each server, as no adapter changes what a server decides. */
+export const ADAPTERS: readonly Adapter[] = ADAPTERS_ON[DATABASE] ?? ['express', 'fastify'];
 
 export interface Setup<TToken extends AbstractAuthToken<User> = AbstractAuthToken<User>> extends Pick<
   ModuleMetadata,

@@ -20,6 +20,12 @@ export const DATABASE = process.env.AUTHENTIFY_TEST_DATABASE ?? 'sqljs';
 const POSTGRES_PORT = Number(process.env.AUTHENTIFY_TEST_POSTGRES_PORT ?? 5432);
 export const PORT = DATABASE === 'mariadb' ? 3306 : POSTGRES_PORT;
 
+/** The server of this run, reached as its administrator. */
+const SERVER: DataSourceOptions =
+  DATABASE === 'mariadb'
+    ? { type: 'mariadb', host: '127.0.0.1', port: PORT, username: 'root' }
+    : { type: 'postgres', host: '127.0.0.1', port: PORT, username: 'postgres', database: 'test' };
+
 /** A driver for TypeORM's `better-sqlite3` instead of sql.js, for a run by hand: the name or the path of a package. */
 const SQLITE = process.env.AUTHENTIFY_TEST_SQLITE;
 
@@ -65,25 +71,17 @@ export interface TestDatabase {
 export async function createDatabase(): Promise<TestDatabase> {
   const name = `authentify_${randomBytes(6).toString('hex')}`;
   if (DATABASE === 'postgres') {
-    const server: DataSourceOptions = {
-      type: 'postgres',
-      host: '127.0.0.1',
-      port: PORT,
-      username: 'postgres',
-      database: 'test',
-    };
-    await administer(server, `CREATE SCHEMA "${name}"`);
+    await administer(`CREATE SCHEMA "${name}"`);
     return {
-      options: { ...server, schema: name, extra: { max: 10 } },
-      drop: () => administer(server, `DROP SCHEMA "${name}" CASCADE`),
+      options: { ...SERVER, schema: name, extra: { max: 10 } } as DataSourceOptions,
+      drop: () => administer(`DROP SCHEMA "${name}" CASCADE`),
     };
   }
   if (DATABASE === 'mariadb') {
-    const server: DataSourceOptions = { type: 'mariadb', host: '127.0.0.1', port: 3306, username: 'root' };
-    await administer(server, `CREATE DATABASE \`${name}\``);
+    await administer(`CREATE DATABASE \`${name}\``);
     return {
-      options: { ...server, database: name, extra: { connectionLimit: 10 } },
-      drop: () => administer(server, `DROP DATABASE \`${name}\``),
+      options: { ...SERVER, database: name, extra: { connectionLimit: 10 } } as DataSourceOptions,
+      drop: () => administer(`DROP DATABASE \`${name}\``),
     };
   }
   if (SQLITE !== undefined) {
@@ -110,27 +108,21 @@ export async function createSharedDatabase(): Promise<TestDatabase> {
 export async function createDatabaseIn(charset: string): Promise<TestDatabase> {
   if (DATABASE === 'sqljs') return createDatabase();
   const name = `authentify_${randomBytes(6).toString('hex')}`;
-  const server: DataSourceOptions =
-    DATABASE === 'postgres'
-      ? { type: 'postgres', host: '127.0.0.1', port: 5432, username: 'postgres', database: 'test' }
-      : { type: 'mariadb', host: '127.0.0.1', port: 3306, username: 'root' };
   await administer(
-    server,
     DATABASE === 'postgres'
       ? `CREATE DATABASE "${name}" ENCODING '${charset}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'`
       : `CREATE DATABASE \`${name}\` CHARACTER SET ${charset}`,
   );
   return {
-    options: { ...server, ...(DATABASE === 'postgres' && { schema: 'public' }), database: name } as DataSourceOptions,
-    drop: () => administer(server, `DROP DATABASE ${DATABASE === 'postgres' ? `"${name}"` : `\`${name}\``}`),
+    options: { ...SERVER, ...(DATABASE === 'postgres' && { schema: 'public' }), database: name } as DataSourceOptions,
+    drop: () => administer(`DROP DATABASE ${DATABASE === 'postgres' ? `"${name}"` : `\`${name}\``}`),
   };
 }
 
-async function administer(server: DataSourceOptions, sql: string): Promise<void> {
-  const dataSource = await new DataSource(server).initialize();
-  try {
-    await dataSource.query(sql);
-  } finally {
-    await dataSource.destroy();
-  }
+let administration: Promise<DataSource> | undefined;
+
+/** Sends a statement over the connections that all suites of this process make and drop their databases by. */
+async function administer(sql: string): Promise<void> {
+  administration ??= new DataSource(SERVER).initialize();
+  await (await administration).query(sql);
 }
