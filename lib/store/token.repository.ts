@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { SelectQueryBuilder } from 'typeorm';
-import type { AbstractAuthToken, AnyAuthToken } from '../sessions/entities/abstract-auth-token.js';
+import type { AbstractAuthToken, AnyAuthToken, UserId } from '../sessions/entities/abstract-auth-token.js';
 import type { SessionState } from '../sessions/state.js';
 import { REFRESHABLE, STATE_CONDITIONS } from './session-conditions.js';
 import { SessionTable } from './session-table.js';
@@ -15,7 +15,7 @@ export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> {
   constructor(private readonly table: SessionTable<TToken>) {}
 
   /** All rows of one user, ended ones too. @throws TypeError for what is neither user nor key. */
-  forUser(user: unknown): SelectQueryBuilder<TToken> {
+  forUser(user: TToken['user'] | UserId): SelectQueryBuilder<TToken> {
     return this.query().where(this.table.ownedBy(this.table.userKey(user)));
   }
 
