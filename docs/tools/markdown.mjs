@@ -13,7 +13,7 @@ export function pages() {
     .map((path) => `docs/${path}`);
   const samples = readdirSync(`${ROOT}sample`).map((name) => `sample/${name}/README.md`);
   const beside = readdirSync(ROOT).filter((name) => name.endsWith('.md'));
-  const ofFolders = ['bench/README.md', 'vectors/README.md'];
+  const ofFolders = ['.ci', 'bench', 'test', 'vectors'].map((name) => `${name}/README.md`);
   return [...beside, ...ofFolders, ...samples, ...inDocs].toSorted();
 }
 
