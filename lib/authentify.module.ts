@@ -104,7 +104,7 @@ export class AuthentifyModule extends ConfigurableAuthentifyModule implements Ne
     if (controllers.length > 0) consumer.apply(sortBody).forRoutes(...controllers);
   }
 
-  /** Checks at boot what only the data source can tell. */
+  /** Checks at boot what only the data source knows. */
   async onModuleInit(): Promise<void> {
     await this.store.prepare();
     this.activity.check();

@@ -4,33 +4,33 @@ import type { SessionRoutesOptions } from './session-routes/session-controller.j
 import { AbstractAuthToken } from './sessions/entities/abstract-auth-token.js';
 import { authTokenEntity } from './sessions/entities/auth-token-entity.js';
 
-/** What must be known while the module graph is built, so it stands beside the factory of `forRootAsync`. */
+/** Options that Nest needs while it builds the modules; in `forRootAsync`, write them next to the factory. */
 export interface AuthentifyExtras {
-  /** Name of the TypeORM data source. Default: the default one. */
+  /** Name of the TypeORM data source. Default: the data source without a name. */
   dataSource?: string;
-  /** Makes guards and services available everywhere. Default `true`. */
+  /** Makes guards and services available in every module. Default `true`. */
   isGlobal?: boolean;
-  /** Guards every route, before the app's own global guards; open some with `@Public()`. Default `false`. */
+  /** Protects every route, before the global guards of the app; `@Public()` opens a route. Default `false`. */
   guardAllRoutes?: boolean;
-  /** Extends sessions while they are used, on every route. Default `false`; nothing is registered when off. */
+  /** Extends sessions while they are used, on every route. Default `false`. */
   autoRefresh?: boolean;
   /**
-   * Sets this registration apart from another one of the same app: other users, in other tables, with other cookies.
-   * What it provides is then injected with `@InjectFor(name)`, and guards are made with `GuardFor(name)`. A lower-case
-   * word; it begins the names of the default table and cookies. Default none.
+   * Name of this registration, if the app has several: for other users, in other tables, with other cookies. Inject its
+   * services with `@InjectFor(name)`, and create its guards with `GuardFor(name)`. A lower-case word, which is part of the
+   * default names of the table and the cookies. Default none.
    */
   name?: string;
-  /** Mounts routes to refresh, log out, list and end sessions. Default none; login stays the app's. */
+  /** Adds routes to refresh, log out, list and end sessions. Default none. Your app provides the login. */
   sessionRoutes?: SessionRoutesOptions;
 }
 
-/** The app's user entity; the library makes the token entity for it (table `auth_tokens`). */
+/** The user entity of the app; the library creates the token entity for it (table `auth_tokens`). */
 export interface WithUserEntity<TUser> extends AuthentifyExtras {
   userEntity: Type<TUser>;
   tokenEntity?: undefined;
 }
 
-/** The app's own token entity, extending `AbstractAuthToken`. */
+/** The token entity of the app, which extends `AbstractAuthToken`. */
 export interface WithTokenEntity<TToken> extends AuthentifyExtras {
   tokenEntity: Type<TToken>;
   userEntity?: undefined;

@@ -3,71 +3,71 @@ import type { AuthenticatedRequest } from '../authentication/request.js';
 import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
 
 /**
- * What may be done with the admin: see sessions and users, end sessions, change their dates, delete their rows, and
- * issue tokens.
+ * An action in the admin: see sessions and users, end sessions, change their dates, delete their rows, issue
+ * tokens.
  */
 export type AdminAction = (typeof ADMIN_ACTIONS)[number];
 
 export const ADMIN_ACTIONS = ['list', 'revoke', 'edit', 'delete', 'issue'] as const;
 
-/** All but `issue`: whoever may end the sessions of others need not become them (R76). */
+/** All except `issue`: permission to end sessions must not include acting as their users (R76). */
 const USUAL: readonly AdminAction[] = ADMIN_ACTIONS.filter((action) => action !== 'issue');
 
-/** Written as methods, so that an app may say what its guards set on the request: `AuthenticatedRequest<Colleague>`. */
+/** Methods, so that an app may declare what its guards set on the request: `AuthenticatedRequest<Colleague>`. */
 interface AskedOfTheApp {
   actions(request: AuthenticatedRequest): readonly AdminAction[] | Promise<readonly AdminAction[]>;
   actor(request: AuthenticatedRequest): string;
 }
 
-/** Tells what may be done in a request. */
+/** Returns the actions that a request may perform. */
 export type ActionsOf = AskedOfTheApp['actions'];
 
-/** Tells who acts in a request. */
+/** Returns the name of the administrator who sent a request. */
 export type ActorOf = AskedOfTheApp['actor'];
 
 /**
- * How the admin is set up.
+ * The options of the admin.
  *
  * @typeParam TUser the app's user entity.
  */
 export interface AdminOptions<TUser extends object = object> {
-  /** Where it is mounted, below the app's global prefix: `'admin/sessions'`. */
+  /** Path of the admin, below the global prefix of the app: `'admin/sessions'`. */
   path: string;
   /**
-   * Who may use it: guards of the app, at least one, run in this order after the app's global ones. Classes are
-   * injected as Nest injects them. To open the page in a browser they must accept what a browser sends, such as a cookie.
+   * Guards that decide who may use the admin, at least one. They run in this order, after the global guards of the app.
+   * Classes are injected as usual in Nest. They must accept what a browser sends, such as a cookie, to open the page in one.
    */
   guards: (Type<CanActivate> | CanActivate)[];
-  /** Modules that export what the guards inject, and `AuthentifyModule` where that is not global. */
+  /** Modules that export the dependencies of the guards, and `AuthentifyModule` if it is not global. */
   imports?: ModuleMetadata['imports'];
-  /** Whose sessions: the `name` of a registration. Default: the one without a name. */
+  /** `name` of the registration whose sessions are shown. Default: the registration without a name. */
   registration?: string;
-  /** What to call a user; by default the first of `searchColumns`. */
+  /** The label of a user. Default: the first of `searchColumns`. */
   userLabel?: (user: TUser) => string;
   /**
-   * Text properties of the user entity by whose beginning users are found: `['email', 'name']`. By default they are
-   * found by primary key only. Index them where there are more than some 100,000 users.
+   * Text properties of the user entity to search by prefix: `['email', 'name']`. Default: users are found only by primary
+   * key. Add an index if you have more than about 100,000 users.
    */
   searchColumns?: (keyof TUser & string)[];
   /**
-   * What may be done here, beside seeing sessions and users (`'list'`): `'revoke'` them, `'edit'` their dates, `'delete'`
-   * their rows, `'issue'` tokens. Anything else is a 403, and not on the page. Default: all but `'issue'`, because
-   * whoever issues a token can act as its user. A function is asked after the guards, for each request.
+   * The allowed actions, besides seeing sessions and users (`'list'`): `'revoke'` sessions, `'edit'` their dates, `'delete'`
+   * their rows, `'issue'` tokens. Other actions get a 403 and are not on the page. Default: all except `'issue'`, because
+   * anyone who issues a token can act as its user. A function is called after the guards, for each request.
    *
    * @example `actions: ({ user }: AuthenticatedRequest<Colleague>) => (user.isChief ? ['revoke', 'edit'] : ['list'])`
    */
   actions?: readonly AdminAction[] | ActionsOf;
   /**
-   * Who acts: told as `by` in every event of what was done. 1 to 255 characters without control characters. Default:
-   * `request.auth.userId`, as the library's guards set it, else `request.user.id`; where there is neither, events have no
-   * `by`. Nothing is done where this throws, or where it gives anything else, which is a 500.
+   * The name of the administrator, as `by` in every event. 1 to 255 characters without control characters. Default:
+   * `request.auth.userId`, which the guards of the library set, else `request.user.id`; without both, events have no `by`. If
+   * the function throws or returns anything else, nothing is done, and the request gets a 500.
    *
    * @example `actor: ({ user }: AuthenticatedRequest<Colleague>) => user.email`
    */
   actor?: ActorOf;
 }
 
-/** The options as the admin reads them. */
+/** The options after validation. */
 export interface ResolvedAdminOptions {
   readonly path: string;
   readonly guards: readonly (Type<CanActivate> | CanActivate)[];
@@ -79,7 +79,7 @@ export interface ResolvedAdminOptions {
   readonly actor: ActorOf | null;
 }
 
-/** Injects the options as resolved. */
+/** Injection token of the resolved options. */
 export const ADMIN_OPTIONS = Symbol('AUTHENTIFY_ADMIN_OPTIONS');
 
 const NAMES = [
@@ -92,19 +92,23 @@ const NAMES = [
   'actions',
   'actor',
 ] satisfies (keyof AdminOptions)[];
-/** Plain segments: neither parameters nor wildcards, and no slash at the end. */
+/** Plain segments without parameters, wildcards or a trailing slash. */
 const PATH = /^\/?[\w~-][\w.~-]*(?:\/[\w~-][\w.~-]*)*$/;
 
-/** @throws AuthentifyConfigurationError for unknown names and wrong values; above all without a guard. */
+/** @throws AuthentifyConfigurationError for unknown names and wrong values, and without a guard. */
 export function resolveAdminOptions<TUser extends object>(given: AdminOptions<TUser>): ResolvedAdminOptions {
   const stray = Object.keys(given ?? {}).find((name) => !NAMES.includes(name as keyof AdminOptions));
-  if (stray !== undefined) throw wrong(stray, `is no option of the admin; known are ${NAMES.join(', ')}`);
+  if (stray !== undefined) throw wrong(stray, `is not an option of the admin; known options are ${NAMES.join(', ')}`);
   const { path, guards, imports = [], registration, userLabel = null, searchColumns = [] } = given ?? {};
   const { actions = USUAL, actor = null } = given ?? {};
   if (!Array.isArray(guards) || guards.length === 0) {
-    throw wrong('guards', "is missing or empty: the admin shows and ends everybody's sessions, so name who may use it");
+    throw wrong(
+      'guards',
+      'is missing or empty; the admin shows and ends the sessions of all users, so it needs a guard',
+    );
   }
-  if (!guards.every(isGuard)) throw wrong('guards', 'must hold guards only: classes, or instances, with canActivate()');
+  if (!guards.every(isGuard))
+    throw wrong('guards', 'must contain only guards: classes or instances with canActivate()');
   if (typeof path !== 'string' || !PATH.test(path)) {
     throw wrong('path', "must be a path without parameters, such as 'admin/sessions'");
   }
@@ -129,12 +133,16 @@ export function resolveAdminOptions<TUser extends object>(given: AdminOptions<TU
   });
 }
 
-/** What a list of actions grants: always to list. @throws AuthentifyConfigurationError for anything else. */
+/** Reads a list of actions, and always adds `list`. @throws AuthentifyConfigurationError for anything else. */
 export function readActions(given: unknown): ReadonlySet<AdminAction> {
-  if (!Array.isArray(given)) throw wrong('actions', "must be a list such as ['revoke'], or a function that gives one");
+  if (!Array.isArray(given))
+    throw wrong('actions', "must be a list such as ['revoke'], or a function that returns one");
   const stray = given.findIndex((name) => !ADMIN_ACTIONS.includes(name as AdminAction));
   if (stray !== -1) {
-    throw wrong('actions', `names "${String(given[stray])}", which is none; known are ${ADMIN_ACTIONS.join(', ')}`);
+    throw wrong(
+      'actions',
+      `contains an unknown action "${String(given[stray])}"; known actions are ${ADMIN_ACTIONS.join(', ')}`,
+    );
   }
   return new Set<AdminAction>(['list', ...(given as AdminAction[])]);
 }

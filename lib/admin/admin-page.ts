@@ -16,7 +16,7 @@ export interface PageFile {
   body: string;
 }
 
-/** The page's files. Only names that are there are ever answered. */
+/** The files of the page. Only known names are answered. */
 @Injectable()
 export class AdminPage {
   private readonly files = new Map<string, PageFile>(
@@ -29,14 +29,14 @@ export class AdminPage {
   ) {}
 
   /**
-   * The page, for a request to this URL and with what may be done. It refers to its files from there, whatever prefix a
-   * proxy may add.
+   * The page for a URL and the granted actions. Its links are relative to the URL, so they work behind any prefix of a
+   * proxy.
    */
   document(url: string, actions: ReadonlySet<AdminAction>): PageFile {
     const [path = ''] = url.split('?');
     const folder = path.endsWith('/') ? '.' : path.slice(path.lastIndexOf('/') + 1);
     const { searchColumns } = this.options;
-    const hint = searchColumns.length > 0 ? `User id, or how ${searchColumns.join(' or ')} begins` : 'User id';
+    const hint = searchColumns.length > 0 ? `User id, or the beginning of ${searchColumns.join(' or ')}` : 'User id';
     const { type, body } = this.file('index.html');
     const slots = {
       files: `${inHtml(folder)}/page`,

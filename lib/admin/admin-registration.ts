@@ -23,7 +23,7 @@ export class AdminRegistration {
   ) {}
 }
 
-/** @param name of the registration; without one the unnamed is meant. */
+/** @param name the name of the registration; default: the registration without a name. */
 export function adminRegistrationOf(name = UNNAMED): Provider<AdminRegistration> {
   const parts = [AUTHENTIFY_OPTIONS, AuthentifyEvents, TokenDirectory, Administration, UserDirectory];
   return {

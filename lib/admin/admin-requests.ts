@@ -30,13 +30,13 @@ export const sessionId: is.Check<string> = (value) => {
 };
 
 /**
- * A primary key as JSON or a URL can carry it; the user entity's own type is checked where it is known. A number that is
- * no safe integer may have been another one when it was sent (R73).
+ * A primary key in JSON or a URL; the type of the user entity is checked later. A number that is not a safe integer may have
+ * been rounded (R73).
  */
 const userKey: is.Check<UserId> = (value) => {
   if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
   if (typeof value === 'string' && value.length > 0 && value.length <= 255) return value;
-  throw new TypeError("must be a user's primary key; send one beyond 2^53 as a string");
+  throw new TypeError("must be a user's primary key; send a key beyond 2^53 as a string");
 };
 
 const searchText: is.Check<string> = (value) => {
@@ -47,10 +47,10 @@ const searchText: is.Check<string> = (value) => {
 };
 
 const INSTANT = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d))?$/;
-/** Keeps ids and dates made from an instant in their ranges. */
+/** Keeps ids and dates that are computed from an instant in range. */
 const FIRST_YEAR = 1970;
 
-/** ISO 8601 with its offset, or a day, which begins at midnight UTC. */
+/** An ISO 8601 date with time and offset, or a day, which begins at midnight UTC. */
 const instant: is.Check<Date> = (value) => {
   const date = new Date(typeof value === 'string' && INSTANT.test(value) ? value : Number.NaN);
   if (Number.isNaN(date.getTime()) || date.getUTCFullYear() < FIRST_YEAR) {
@@ -93,7 +93,7 @@ export const listRequest = is.group<ListRequest>({
   limit: is.optional(LIMIT, limit),
 });
 
-/** `GET users?search=…`: a primary key, or how one of `searchColumns` begins. */
+/** `GET users?search=…`: a primary key, or the beginning of one of `searchColumns`. */
 export const usersRequest = is.group<{ search: string }>({ search: searchText });
 
 /** `POST sessions`; context and lifetimes as `generateHeaderToken` takes them, which checks them. */
@@ -122,7 +122,7 @@ export const editRequest: is.Check<DeadlineEdit> = (value) => {
     refreshUntil: maybe(instant),
   })(value);
   if (edit.expiresAt === undefined && edit.refreshUntil === undefined) {
-    throw new TypeError('must hold expiresAt, refreshUntil or both');
+    throw new TypeError('must contain expiresAt, refreshUntil or both');
   }
   return edit;
 };

@@ -62,12 +62,12 @@ export class AdminSessions {
     return { ...issued.toJSON(), session: viewOf(token, this.options, Date.now()) };
   }
 
-  /** @throws ConflictException (409) where the session was slid, rotated or ended in between. */
+  /** @throws ConflictException (409) if the session was extended, rotated or ended in the meantime. */
   async setDeadlines(id: string, edit: DeadlineEdit, attribution: Attribution): Promise<SessionView> {
     const token = await this.find(id);
-    if (token.revokedAt !== null) throw new ConflictException('The session has ended; its dates are history');
+    if (token.revokedAt !== null) throw new ConflictException('The session has ended; its dates cannot be changed');
     if (!(await perform(() => this.registration.administration.setDeadlines(token, edit, attribution)))) {
-      throw new ConflictException('The session has changed meanwhile; look at it again');
+      throw new ConflictException('The session has changed in the meantime; load it again');
     }
     return viewOf(token, this.options, Date.now());
   }
@@ -90,7 +90,7 @@ export class AdminSessions {
 
   private async find(id: string): Promise<AnyAuthToken> {
     const token = await this.registration.sessions.find(id);
-    if (!token) throw new NotFoundException('There is no such session');
+    if (!token) throw new NotFoundException('Session not found');
     return token;
   }
 }
@@ -100,7 +100,7 @@ async function perform<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof AuthentifyUserNotFoundError) throw new NotFoundException('There is no such user');
+    if (error instanceof AuthentifyUserNotFoundError) throw new NotFoundException('User not found');
     if (error instanceof TypeError || error instanceof RangeError) throw new BadRequestException(error.message);
     throw error;
   }

@@ -29,7 +29,7 @@ import {
 } from './admin-requests.js';
 import { AdminSessions } from './admin-sessions.js';
 
-/** A request for the page or its data. */
+/** A request to the admin. */
 type AdminRequest = TransportRequest & AuthenticatedRequest & { originalUrl?: string; url: string };
 
 /** Nothing is cached (R59), framed, or sent where it could leak. */
@@ -143,10 +143,10 @@ function idIn({ params }: AdminRequest): string {
   return read(sessionId, params?.id);
 }
 
-/** A controller at the app's path behind the app's guards; a class of its own, so that there may be several. */
+/** Creates a controller class with the path and the guards of the app; there may be several admins. */
 export function adminControllerAt({ path, guards }: ResolvedAdminOptions): Type<AdminController> {
   class AuthentifyAdminController extends AdminController {}
-  // Neutral, because the admin is no version of the app's interface.
+  // Version-neutral, because the admin is not part of the app's versioned API.
   Controller({ path, version: VERSION_NEUTRAL })(AuthentifyAdminController);
   UseGuards(AdminRequestGuard, ...guards, AdminActionGuard, AnswerGuard)(AuthentifyAdminController);
   UseFilters(AnsweredFilter)(AuthentifyAdminController);

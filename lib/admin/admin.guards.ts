@@ -19,8 +19,8 @@ import { AdminRegistration } from './admin-registration.js';
 const STRICT = { trustedOrigins: [], requireOrigin: false };
 
 /**
- * Refuses what another site could make an administrator's browser send, whatever the app's guards go by: a cookie, a
- * password the browser keeps, or the network it is in (R54). Only JSON is taken, which no form can send.
+ * Refuses requests that another site could make an administrator's browser send, whatever the guards of the app rely on: a
+ * cookie, a password in the browser, or the network (R54). Only JSON is accepted, which no HTML form can send.
  *
  * @throws ForbiddenException (403), UnsupportedMediaTypeException (415).
  */
@@ -57,19 +57,19 @@ export class Administrators {
 
   constructor(@Inject(ADMIN_OPTIONS) private readonly options: ResolvedAdminOptions) {}
 
-  /** @throws whatever the app's function does; AuthentifyConfigurationError where it gives no list of actions. */
+  /** @throws the errors of the app's function; AuthentifyConfigurationError if it does not return a list of actions. */
   async actionsOf(request: AuthenticatedRequest): Promise<ReadonlySet<AdminAction>> {
     const { actions } = this.options;
     return typeof actions === 'function' ? readActions(await actions(request)) : actions;
   }
 
-  /** @throws whatever the app's function does; TypeError where it names nobody. Then nothing must be done. */
+  /** @throws the errors of the app's function; TypeError if it names no one. The action must then not be performed. */
   attributionOf(request: AuthenticatedRequest): Attribution {
     const by = this.options.actor ? this.options.actor(request) : this.keyOf(request);
     if (by === undefined && !this.options.actor) return { via: 'admin' };
     if (typeof by === 'string' && ACTOR.test(by)) return { by, via: 'admin' };
     throw new TypeError(
-      'Nobody is named who acts, so nothing was done; the option actor must give 1 to 255 characters without control characters',
+      'The option actor names no one, so nothing was done; it must return 1 to 255 characters without control characters',
     );
   }
 
@@ -77,9 +77,7 @@ export class Administrators {
     const key: unknown = auth?.userId ?? (user as { id?: unknown } | null | undefined)?.id;
     if (typeof key === 'string' || typeof key === 'number' || typeof key === 'bigint') return String(key);
     if (!this.hasWarned) {
-      this.logger.warn(
-        'An administrator acted whom the guards do not name, so events have no "by"; set the option actor',
-      );
+      this.logger.warn('The guards do not identify the administrator, so events have no "by"; set the option actor');
     }
     this.hasWarned = true;
     return undefined;
@@ -98,7 +96,7 @@ export class AdminActionGuard implements CanActivate {
     const action = this.reflector.get(Action, context.getHandler());
     if (action === undefined) return true;
     const granted = await this.administrators.actionsOf(requestOf(context) as AuthenticatedRequest);
-    if (!granted.has(action)) throw new ForbiddenException(`You are not allowed to do this here: ${action}`);
+    if (!granted.has(action)) throw new ForbiddenException(`You are not allowed to perform this action: ${action}`);
     return true;
   }
 }

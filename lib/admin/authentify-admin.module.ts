@@ -6,7 +6,7 @@ import { ADMIN_OPTIONS, type AdminOptions, type ResolvedAdminOptions, resolveAdm
 import { AdminPage } from './admin-page.js';
 import { AdminSessions } from './admin-sessions.js';
 
-/** A page and a REST interface to see, end, date and issue everybody's sessions. Off unless registered. */
+/** An admin page and a REST interface to see, end, edit and issue the sessions of all users. Off unless registered. */
 @Module({ providers: [Administrators, AdminPage, AdminSessions] })
 export class AuthentifyAdminModule implements OnModuleInit {
   constructor(
@@ -15,10 +15,10 @@ export class AuthentifyAdminModule implements OnModuleInit {
   ) {}
 
   /**
-   * Mounts the admin at a path, behind guards.
+   * Registers the admin at a path, behind guards.
    *
    * @example `AuthentifyAdminModule.register({ path: 'admin/sessions', guards: [CookieAuthGuard, AdminGuard] })`
-   * @throws AuthentifyConfigurationError for wrong options: here, or while booting for columns that are not there.
+   * @throws AuthentifyConfigurationError for wrong options; at boot for `searchColumns` that do not exist.
    */
   static register<TUser extends object>(options: AdminOptions<TUser>): DynamicModule {
     const resolved = resolveAdminOptions(options);
@@ -35,7 +35,7 @@ export class AuthentifyAdminModule implements OnModuleInit {
     };
   }
 
-  /** Checks at boot what only the data source can tell. */
+  /** Checks at boot what only the data source knows. */
   onModuleInit(): void {
     this.registration.users.checkColumns(this.options.searchColumns);
   }

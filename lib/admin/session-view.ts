@@ -4,11 +4,11 @@ import type { AnyAuthToken, RevokedReason, UserId } from '../sessions/entities/a
 import { keyInJson } from '../sessions/json.js';
 import type { ResolvedAdminOptions } from './admin-options.js';
 
-/** A session as the admin shows it: named fields only, so that no column of the app's or digest slips out (R63). */
+/** A session as the admin shows it: only named fields, so that no digest and no column of the app leaks (R63). */
 export interface SessionView {
   id: string;
   userId: UserId;
-  /** `null` where the app names no label, or the user is gone. */
+  /** `null` if the app defines no label, or the user does not exist any more. */
   userLabel: string | null;
   type: AuthType;
   state: SessionState;

@@ -4,7 +4,7 @@ import { type DataSource, InstanceChecker } from 'typeorm';
 import { EXTRA_NAMES } from '../module-extras.js';
 import { UsageError } from './failure.js';
 
-/** The app's data source, from the file that TypeORM's own command line takes. */
+/** Loads the data source from the file that the TypeORM command line uses. */
 export async function loadDataSource(file: string): Promise<DataSource> {
   const found = new Set(await Promise.all(await exportsOf(file)));
   const dataSources = [...found].filter((value) => InstanceChecker.isDataSource(value));
@@ -15,17 +15,17 @@ export async function loadDataSource(file: string): Promise<DataSource> {
   return dataSource;
 }
 
-/** The app's options: an object, or a function that gives it, as the default or only export. Extras are left out. */
+/** Loads the options: an object, or a function that returns it, as the default or only export. Extras are removed. */
 export async function loadOptions(file: string): Promise<Record<string, unknown>> {
   const [first, ...others] = await exportsOf(file);
   const options: unknown = typeof first === 'function' ? await (first as () => unknown)() : await first;
   if (others.length > 0 || typeof options !== 'object' || options === null) {
-    throw new UsageError(`${file} must export the options of AuthentifyModule, or a function that gives them, alone`);
+    throw new UsageError(`${file} must export only the options of AuthentifyModule, or a function that returns them`);
   }
   return Object.fromEntries(Object.entries(options).filter(([name]) => !EXTRA_NAMES.includes(name)));
 }
 
-/** What a module exports, each value once: the default export alone where there is one. */
+/** The exported values without duplicates; only the default export if there is one. */
 async function exportsOf(file: string): Promise<unknown[]> {
   const module = await importFile(file);
   const main = module.default;
@@ -47,11 +47,11 @@ async function importFile(file: string): Promise<Record<string, unknown>> {
   }
 }
 
-/** What Node says of a file that it cannot load. Its other errors may quote values of the app's. */
+/** Codes of Node's own load errors. Other errors may contain values of the app. */
 const LOADING =
   /^(?:MODULE_NOT_FOUND|ERR_(?:MODULE_NOT_FOUND|UNKNOWN_FILE_EXTENSION|UNKNOWN_MODULE_FORMAT|REQUIRE_\w+|\w+_TYPESCRIPT_SYNTAX|UNSUPPORTED_\w+|PACKAGE_\w+|INVALID_(?:MODULE_SPECIFIER|PACKAGE_\w+)))$/;
 
-/** Node's own words, and what to do; the words of the app's code might hold what it was configured with. */
+/** Node's own message and a remedy; messages of the app's code may contain configuration. */
 function reasonOf(file: string, error: unknown): string {
   const { name, message, code } = error as Error & { code?: unknown };
   const isNodes = error instanceof SyntaxError || (typeof code === 'string' && LOADING.test(code));

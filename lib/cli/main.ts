@@ -3,7 +3,7 @@ import 'reflect-metadata';
 import { failureOf } from './failure.js';
 import { createProgram } from './program.js';
 
-/** Lets a reader go early, as in `authentify list | head`: what was begun is still finished. */
+/** Finishes the work even if the reader stops early, as in `authentify list | head`. */
 function outliveReaders(...streams: NodeJS.WriteStream[]): void {
   for (const stream of streams) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
@@ -12,7 +12,7 @@ function outliveReaders(...streams: NodeJS.WriteStream[]): void {
   }
 }
 
-/** Runs the command line; whatever goes wrong becomes one line and an exit code. */
+/** Runs the command line; an error becomes one line and an exit code. */
 async function main(): Promise<void> {
   try {
     await createProgram().parseAsync();
@@ -23,6 +23,6 @@ async function main(): Promise<void> {
   }
 }
 
-// No top-level await: a CommonJS app may load what this shares with the library.
+// No top-level await, so that CommonJS apps can load the shared modules.
 outliveReaders(process.stdout, process.stderr);
 void main();

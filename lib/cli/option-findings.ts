@@ -17,85 +17,85 @@ interface Rule extends Finding {
   readonly isBroken: (options: ResolvedOptions) => boolean;
 }
 
-/** OWASP ASVS 5.0, mostly chapter V7 (session management), as far as options can meet it. */
+/** Rules from OWASP ASVS 5.0, mostly chapter V7 (session management), that options can meet. */
 const RULES: readonly Rule[] = [
   {
     subject: 'hashSecrets',
     isBroken: ({ hashSecrets }) => hashSecrets.length === 0,
-    problem: 'is empty: a stolen database is enough to recognise and to plant tokens',
+    problem: 'is empty: a stolen database is enough to recognise tokens, and write access is enough to plant them',
     remedy:
-      'set a key from outside the database (openssl rand -hex 32), on every node [null, key], then [key, null] and at ' +
-      'last [key]: nobody is logged out',
+      'set a key that is not stored in the database (openssl rand -hex 32): on every server [null, key], then [key, null], ' +
+      'then [key]; no one is logged out',
     source: 'ASVS 13.3.1',
   },
   {
     subject: 'hashSecrets',
     isBroken: ({ hashSecrets }) => hashSecrets.includes(null),
-    problem: 'holds null: who can write to the database can plant tokens',
-    remedy: 'put the key first, and remove null once the sessions without a key are over',
+    problem: 'contains null: anyone with write access to the database can plant tokens',
+    remedy: 'put the key first, and remove null when the sessions without a key have ended',
     source: 'ASVS 13.3.1',
   },
   {
     subject: 'acceptLegacyTokens',
     isBroken: ({ acceptLegacyTokens }) => acceptLegacyTokens !== null,
-    problem: 'accepts tokens whose digests have no key: who can write to the database can plant some',
-    remedy: 'remove it once the imported sessions are over or refreshed',
+    problem: 'accepts tokens whose digests have no key: anyone with write access to the database can plant tokens',
+    remedy: 'remove it when the imported sessions have ended or been refreshed',
     source: 'ASVS 13.3.1',
   },
   {
     subject: 'tokenTtl',
     isBroken: ({ tokenTtl }) => tokenTtl === null || tokenTtl > DAY,
-    problem: 'lets an access token live for more than a day, whether it is used or not',
-    remedy: "shorten it, for instance to '1h', and let clients refresh",
+    problem: 'lets an access token live for more than a day',
+    remedy: "shorten it, for example to '1h', and let clients refresh",
     source: 'ASVS 7.3.1',
   },
   {
     subject: 'refreshTokenTtl',
     isBroken: ({ refreshTokenTtl }) => refreshTokenTtl !== null && refreshTokenTtl > 30 * DAY,
-    problem: 'lets a session sleep for more than 30 days',
-    remedy: "shorten it, for instance to '7d'",
+    problem: 'lets an unused session live for more than 30 days',
+    remedy: "shorten it, for example to '7d'",
     source: 'ASVS 7.3.1',
   },
   {
     subject: 'sessionMaxTtl',
     isBroken: ({ sessionMaxTtl, refreshTokenTtl, tokenTtl }) =>
       sessionMaxTtl === null && (refreshTokenTtl !== null || tokenTtl === null),
-    problem: 'is missing: a session that is refreshed in time never ends',
-    remedy: "set the absolute life of a session, for instance '30d'",
+    problem: 'is not set: a session that is refreshed in time never ends',
+    remedy: "set the absolute end of a session, for example '30d'",
     source: 'ASVS 7.3.2',
   },
   {
     subject: 'keepExpiredTokens',
     isBroken: ({ keepExpiredTokens }) => keepExpiredTokens === true,
-    problem: 'keeps ended sessions for good',
-    remedy: "give it the time your records need, for instance '90d'",
+    problem: 'keeps ended sessions permanently',
+    remedy: "set how long you need the records, for example '90d'",
     source: 'ASVS 14.2.7',
   },
   {
     subject: 'enableAuthRestriction',
     isBroken: ({ enableAuthRestriction }) => !enableAuthRestriction,
-    problem: 'is off: a token read from a header works as a cookie, and the reverse',
+    problem: 'is off: a header token works in a cookie, and a cookie token in the header',
     remedy: 'leave it on',
     source: 'ASVS 7.2.1',
   },
   {
     subject: 'csrf',
     isBroken: ({ csrf }) => csrf === false,
-    problem: 'is off: other sites can act with the cookies of your users',
-    remedy: 'leave it on, and name in trustedOrigins who may',
+    problem: 'is off: other sites can send requests with the cookies of your users',
+    remedy: 'turn it on, and list the origins that you trust in trustedOrigins',
     source: 'ASVS 3.5.1',
   },
   {
     subject: 'cookie.secure',
     isBroken: ({ cookie }) => !cookie.secure,
-    problem: 'is off: cookies travel over plain http',
-    remedy: 'switch it off in development only',
+    problem: 'is off: browsers send the cookies over plain HTTP',
+    remedy: 'turn it off only in development',
     source: 'ASVS 3.3.1',
   },
   {
     subject: 'cookie.httpOnly',
     isBroken: ({ cookie }) => !cookie.httpOnly,
-    problem: 'is off: scripts of the page can read the token',
+    problem: 'is off: scripts on the page can read the token',
     remedy: 'leave it on',
     source: 'ASVS 3.3.4',
   },
@@ -103,8 +103,8 @@ const RULES: readonly Rule[] = [
     subject: 'authCookieNames, refreshCookieName',
     isBroken: ({ authCookieNames, refreshCookieName }) =>
       [authCookieNames[0] ?? '', refreshCookieName[0] ?? '__Host-'].some((name) => !/^__(?:Host|Secure)-/i.test(name)),
-    problem: 'are names that other hosts of your domain can write',
-    remedy: 'choose names that begin with __Host-',
+    problem: 'contain names that other hosts of your domain can set',
+    remedy: 'use names that begin with __Host-',
     source: 'ASVS 3.3.1',
   },
 ];

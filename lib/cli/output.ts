@@ -1,11 +1,11 @@
 import { clearLine, cursorTo } from 'node:readline';
 
-/** What a command prints: JSON with `--json`, else text. */
+/** Prints the result of a command: JSON with `--json`, else text. */
 export function print(result: { json: unknown; text: string }, { json }: { json?: boolean }): void {
   process.stdout.write(`${json ? JSON.stringify(result.json) : result.text}\n`);
 }
 
-/** Rows in columns as wide as their widest cell; what would steer a terminal is replaced. */
+/** Aligns rows in columns; control characters, which would steer a terminal, are replaced. */
 export function columns(rows: readonly (readonly string[])[]): string {
   const cells = rows.map((row) => row.map((cell) => cell.replaceAll(/\p{Cc}/gu, '\u{FFFD}')));
   const widths = (cells[0] ?? []).map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
@@ -35,8 +35,8 @@ export interface Work {
 }
 
 /**
- * Shows on stderr how far a piece of work is: a bar on a terminal, else a line now and then. It asks the database, so
- * it also counts what others do at the same time. A question that fails is passed over: the work itself will tell.
+ * Shows progress on stderr: a bar on a terminal, else a line from time to time. It counts in the database, so it includes
+ * the work of other processes. A count that fails is ignored: the work itself reports the error.
  */
 export async function withProgress<T>({ total, left }: Work, work: () => Promise<T>): Promise<T> {
   const { isTTY } = process.stderr;

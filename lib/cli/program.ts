@@ -10,54 +10,52 @@ import type { AppFlags } from './registration.js';
 const { version } = createRequire(import.meta.url)('nestjs-authentify/package.json') as { version: string };
 
 const EXIT_CODES = `
-Exit codes: 0 done, 1 failed or something found, 2 called wrongly, 3 the database does not answer.
+Exit codes: 0 done, 1 failed or something found, 2 wrong usage, 3 the database does not answer.
 `;
 
-/** The commands and their flags; a command is loaded when it is called, so that help is there at once. */
+/** The commands and their flags. A command is loaded when it runs, so that help appears immediately. */
 export function createProgram(): Command {
   const program = new Command('authentify')
-    .description('Looks after the sessions of an app that uses nestjs-authentify.')
+    .description('Manages the sessions of an app that uses nestjs-authentify.')
     .version(version)
     .exitOverride()
-    .showHelpAfterError('(--help tells more)')
+    .showHelpAfterError('(use --help for more information)')
     .addHelpText('after', EXIT_CODES);
 
-  command(program, 'prune', 'clear away sessions that can never be used again').action(async (flags: AppFlags) =>
+  command(program, 'prune', 'delete expired sessions').action(async (flags: AppFlags) =>
     (await import('./commands/prune.js')).prune(flags),
   );
   command(program, 'list', 'list sessions, newest first')
-    .option('--user <key>', "one user's, by primary key")
-    .addOption(new Option('--state <state>', 'in one state').choices(SESSION_STATES))
-    .option('--limit <number>', 'at most so many', wholeNumber, 50)
-    .option('--after <id>', 'go on after this session, the last one of the page before')
+    .option('--user <key>', 'only sessions of this user (primary key)')
+    .addOption(new Option('--state <state>', 'only sessions in this state').choices(SESSION_STATES))
+    .option('--limit <number>', 'maximum number of sessions', wholeNumber, 50)
+    .option('--after <id>', 'continue after this session id, the last one of the previous page')
     .action(async (flags: ListFlags) => (await import('./commands/list.js')).list(flags));
-  command(program, 'issue', 'log a user in and print the access token, and nothing else, to stdout')
-    .requiredOption('--user <key>', 'whom, by primary key')
-    .addOption(
-      new Option('--type <type>', 'how the token will travel').choices(Object.values(AuthType)).default('header'),
-    )
-    .option('--context <json>', 'what the session remembers')
-    .option('--expires-in <duration>', 'life of the access token, such as 15m')
+  command(program, 'issue', 'log a user in and print only the access token to stdout')
+    .requiredOption('--user <key>', 'the user (primary key)')
+    .addOption(new Option('--type <type>', 'transport of the token').choices(Object.values(AuthType)).default('header'))
+    .option('--context <json>', 'context of the session')
+    .option('--expires-in <duration>', 'lifetime of the access token, such as 15m')
     .action(async (flags: IssueFlags) => (await import('./commands/issue.js')).issue(flags));
-  command(program, 'revoke', 'end one session, or all of a user')
-    .option('--id <id>', 'the session, by its public id')
-    .option('--user <key>', 'all sessions of this user, by primary key')
+  command(program, 'revoke', 'end one session, or all sessions of a user')
+    .option('--id <id>', 'id of the session')
+    .option('--user <key>', 'all sessions of this user (primary key)')
     .action(async (flags: RevokeFlags) => (await import('./commands/revoke.js')).revoke(flags));
-  command(program, 'doctor', 'check options and table, and say what to change').action(async (flags: AppFlags) =>
+  command(program, 'doctor', 'check options and database, and suggest changes').action(async (flags: AppFlags) =>
     (await import('./commands/doctor.js')).doctor(flags),
   );
   return program;
 }
 
-/** What all commands share. */
+/** A command with the flags that all commands share. */
 function command(program: Command, name: string, description: string): Command {
   return program
     .command(name)
     .description(description)
-    .requiredOption('--data-source <file>', "compiled file that exports the app's DataSource, as for TypeORM")
+    .requiredOption('--data-source <file>', "compiled file that exports the app's DataSource, as for the TypeORM CLI")
     .option('--options <file>', "compiled file that exports the app's options for AuthentifyModule")
-    .option('--default-options', 'the app passes no options')
-    .option('--entity <name>', 'class of the token entity, where there are several')
+    .option('--default-options', 'use the default options, if the app passes none')
+    .option('--entity <name>', 'class name of the token entity, if there are several')
     .option('--json', 'print JSON');
 }
 

@@ -25,7 +25,7 @@ export interface AppFlags {
   json?: boolean;
 }
 
-/** The app's sessions, as its own code would reach them. */
+/** Access to the sessions of the app, as its own code has it. */
 export interface OpenedRegistration {
   options: ResolvedOptions;
   tokens: TokenService;
@@ -35,9 +35,9 @@ export interface OpenedRegistration {
 }
 
 /**
- * Opens the app's data source, does one thing, and closes it whatever becomes of that.
+ * Opens the data source of the app, runs the work, and always closes it.
  *
- * @throws AuthentifyConfigurationError where tables or columns are missing, unless the command looks for that itself.
+ * @throws AuthentifyConfigurationError if tables or columns are missing, unless the command checks that itself.
  */
 export async function withRegistration<T>(
   flags: AppFlags,
@@ -66,18 +66,18 @@ export async function withRegistration<T>(
   }
 }
 
-/** Pruning with other options than the app's would delete what it keeps, so they are never guessed. */
+/** Options are never guessed: pruning with other options would delete rows that the app keeps. */
 async function optionsOf({ options, defaultOptions }: AppFlags): Promise<Record<string, unknown>> {
   if (options !== undefined) return loadOptions(options);
   if (defaultOptions) return {};
   throw new UsageError(
-    'Name the file that exports your options for AuthentifyModule with --options, ' +
-      'or give --default-options where your app passes none',
+    'Use --options with the file that exports your options for AuthentifyModule, ' +
+      'or --default-options if your app passes none',
   );
 }
 
 async function connect(dataSource: DataSource): Promise<DataSource> {
-  // What the app's data source may do when the app starts is no business of a command.
+  // A command must not synchronize, migrate or drop anything, whatever the app does when it starts.
   dataSource.setOptions({ synchronize: false, migrationsRun: false, dropSchema: false, logging: false });
   try {
     return await dataSource.initialize();
@@ -94,11 +94,11 @@ function tokenEntityOf(dataSource: DataSource, name: string | undefined): Type<A
   if (fitting.length === 1 && found) return found.target as Type<AbstractAuthToken>;
   if (all.length === 0) {
     throw new UsageError(
-      'The data source has no token entity; add your own, or authTokenEntity(() => User), to its "entities"',
+      'The data source has no token entity; add yours, or authTokenEntity(() => User), to its "entities"',
     );
   }
   throw new UsageError(
-    `Name one of the token entities with --entity: ${all.map((metadata) => metadata.name).join(', ')}`,
+    `Choose one of the token entities with --entity: ${all.map((metadata) => metadata.name).join(', ')}`,
   );
 }
 
@@ -106,7 +106,7 @@ function isTokenEntity({ target }: EntityMetadata): boolean {
   return typeof target === 'function' && target.prototype instanceof AbstractAuthToken;
 }
 
-/** Of a database that does not answer the command's own statement tells. */
+/** Ignores an outage: the statement of the command will report it. */
 function throwIfConfiguration(error: unknown): void {
   if (error instanceof AuthentifyConfigurationError) throw error;
 }
@@ -120,7 +120,7 @@ function startModule(
     useFactory: () => dataSource.options,
     dataSourceFactory: () => Promise.resolve(dataSource),
   });
-  // A command is over before anything would be due.
+  // A command ends before a schedule could run.
   const sessions = AuthentifyModule.forRoot({ ...options, pruneSchedule: undefined, tokenEntity });
   @Module({ imports: [database, sessions] })
   class CommandModule {}

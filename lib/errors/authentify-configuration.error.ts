@@ -1,14 +1,14 @@
 /**
- * Thrown while the application boots when the module is set up wrongly (R67).
- * The message names the option, what is wrong with it and the remedy, and never repeats a secret.
+ * Thrown at boot if the module is configured incorrectly (R67).
+ * The message names the option, the problem and the remedy, and never contains a secret.
  */
 export class AuthentifyConfigurationError extends Error {
   override readonly name = 'AuthentifyConfigurationError';
-  /** Stable, for programs. */
+  /** A stable code for programs. */
   readonly code = 'ERR_AUTHENTIFY_CONFIGURATION';
 
   constructor(
-    /** The option or extra at fault, for instance `refreshTokenTtl`. */
+    /** The name of the option or extra, for example `refreshTokenTtl`. */
     readonly option: string,
     problem: string,
     options?: ErrorOptions,

@@ -1,7 +1,7 @@
-/** Thrown by `generateHeaderToken` and `generateCookieToken` when the user is not, or no longer, in the database. */
+/** Thrown by `generateHeaderToken` and `generateCookieToken` if the user is not in the database. */
 export class AuthentifyUserNotFoundError extends Error {
   override readonly name = 'AuthentifyUserNotFoundError';
-  /** Stable, for programs. */
+  /** A stable code for programs. */
   readonly code = 'ERR_AUTHENTIFY_USER_NOT_FOUND';
 
   constructor(options?: ErrorOptions) {

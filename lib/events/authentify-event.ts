@@ -1,56 +1,56 @@
 import type { AuthType } from '../sessions/auth-type.js';
 import type { RevokedReason, UserId } from '../sessions/entities/abstract-auth-token.js';
 
-/** Why a credential was turned down. Clients are never told which; logs and events are. */
+/** Why a credential was refused. Events and the debug log have the reason; clients never learn it. */
 export type RejectionReason =
-  /** No token of ours: wrong length, alphabet, prefix, kind or checksum, or no single well-formed credential. */
+  /** Not a token of this app: wrong length, alphabet, prefix, kind or checksum; or not exactly one well-formed credential. */
   | 'malformed'
-  /** Well-formed, but no row: never issued, rotated away, or ended and deleted. */
+  /** Well-formed, but without a row: never issued, rotated, or ended and deleted. */
   | 'unknown'
   | 'revoked'
   | 'expired'
   /** Past the absolute end of the session. */
   | 'session-expired'
-  /** A header token in a cookie or the reverse. */
+  /** A header token in a cookie, or a cookie token in the header. */
   | 'wrong-transport'
   | 'user-missing'
   | 'user-inactive'
-  /** The row holds no JSON object as the context, so nobody can tell what the session may do. */
+  /** The context in the row is not a JSON object, so nobody can tell what the session may do. */
   | 'context-unreadable'
-  /** A refresh that lost a race and whose successor it can no longer derive; nothing was ended. */
+  /** A refresh that lost a race and can no longer derive the new pair; nothing was ended. */
   | 'overtaken'
   /** A refresh token of an earlier generation. */
   | 'reuse'
-  /** An unsafe request from a foreign site. */
+  /** An unsafe request from another site. */
   | 'cross-site';
 
-/** What every event tells. */
+/** The members that every event may have. */
 export interface EventOrigin {
   /**
-   * `true` where the call was given `{ manager }`: the event is told when the call returns, before your transaction
-   * commits, and a rollback undoes what it tells. Absent elsewhere, and on `reuse-detected`, which stands.
+   * `true` if the call was given `{ manager }`: the event is emitted when the call returns, before your transaction commits,
+   * and a rollback undoes the change. Absent otherwise, and on `reuse-detected`, which no rollback undoes.
    */
   readonly inTransaction?: true;
 }
 
-/** What every event about one session tells. */
+/** The members of every event about one session. */
 export interface SessionEvent extends EventOrigin {
-  /** When, by this process's clock. */
+  /** The time, by the clock of this process. */
   readonly at: Date;
   readonly sessionId: string;
   readonly userId: UserId;
   readonly authType: AuthType;
 }
 
-/** Whose act it was where an administrator did it (R76); neither is there where a user or the app's own code did. */
+/** The administrator who did it (R76); absent if a user or the code of the app did it. */
 export interface Attribution {
-  /** Who, as the option `actor` of the admin names them; absent where the app's guards name nobody. */
+  /** The name from the option `actor` of the admin; absent if the guards of the app name no one. */
   readonly by?: string;
-  /** By which door. */
+  /** The part of the library that was used. */
   readonly via?: 'admin';
 }
 
-/** When a session ends, as far as its columns say. */
+/** The deadlines of a session. */
 export interface SessionDeadlines {
   /** `null` = the access token never expires. */
   readonly expiresAt: Date | null;
@@ -60,48 +60,49 @@ export interface SessionDeadlines {
   readonly sessionExpiresAt: Date | null;
 }
 
-/** A login, or with `via` a session that somebody else opened for the user. `alreadyEnded`: a simultaneous login of the same user outlived it (single login, session limit). */
+/** A login; with `via`, a session that an administrator opened for the user. */
 export interface IssuedEvent extends SessionEvent, Attribution {
   readonly type: 'issued';
+  /** Whether a simultaneous login of the same user already ended it (single login, session limit). */
   readonly alreadyEnded: boolean;
 }
 
-/** An access token was verified, a pair rotated, a session extended, or a lost answer repeated. */
+/** An access token was verified, a pair was rotated, a session was extended, or a lost answer was repeated. */
 export interface ProgressEvent extends SessionEvent {
   readonly type: 'authenticated' | 'refreshed' | 'slid' | 'replayed';
 }
 
-/** A refresh token of an earlier generation came back, and the session was ended for it. */
+/** A refresh token of an earlier generation was used again, and the session was ended. */
 export interface ReuseDetectedEvent extends SessionEvent {
   readonly type: 'reuse-detected';
 }
 
-/** A credential was turned down; the session is named where there is one. */
+/** A credential was refused; the session is named if there is one. */
 export interface RejectedEvent extends Partial<Omit<SessionEvent, 'at'>> {
   readonly type: 'rejected';
   readonly at: Date;
   readonly reason: RejectionReason;
 }
 
-/** Sessions were ended: the one named, or `count` of a user's. */
+/** Sessions were ended: the one with `sessionId`, or `count` sessions of a user. */
 export interface RevokedEvent extends EventOrigin, Attribution {
   readonly type: 'revoked';
   readonly at: Date;
   readonly reason: RevokedReason;
-  /** How many rows were ended. */
+  /** The number of ended sessions. */
   readonly count: number;
   readonly sessionId?: string;
   readonly userId?: UserId;
 }
 
-/** The deadlines of a session were set by hand. */
+/** An administrator changed the deadlines of a session. */
 export interface EditedEvent extends SessionEvent, Attribution {
   readonly type: 'edited';
   readonly from: SessionDeadlines;
   readonly to: SessionDeadlines;
 }
 
-/** The row of a session was deleted by hand; a live one was ended with it, which a `revoked` tells. */
+/** An administrator deleted the row of a session. If the session had not ended, a `revoked` event comes first. */
 export interface DeletedEvent extends SessionEvent, Attribution {
   readonly type: 'deleted';
 }
@@ -113,7 +114,7 @@ export interface PrunedEvent extends EventOrigin {
   readonly count: number;
 }
 
-/** Everything that happens to sessions, told apart by `type` (R64). */
+/** An event about sessions; `type` tells them apart (R64). */
 export type AuthentifyEvent =
   | IssuedEvent
   | ProgressEvent

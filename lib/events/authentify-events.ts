@@ -7,17 +7,16 @@ import type { AuthentifyEvent, RejectionReason, RevokedEvent } from './authentif
 const logger = new Logger('AuthentifyEvents');
 
 /**
- * An observable whose subscribers can hurt neither it nor themselves. What they throw or reject is logged, where rxjs
- * would throw it into the process. A chain of operators that failed is built up again for the next event, where rxjs
- * would leave it deaf (R75).
+ * An observable that survives failing subscribers. Their errors are logged; rxjs would throw them into the process. A
+ * chain of operators that failed is subscribed again for the next event; rxjs would leave it unsubscribed (R75).
  */
 class ResilientObservable<T> extends Observable<T> {
   readonly #chain: Observable<T>;
   readonly #count: () => number;
 
   /**
-   * @param chain what is subscribed to.
-   * @param count how many events there have been.
+   * @param chain the observable to subscribe to.
+   * @param count returns the number of events so far.
    */
   constructor(chain: Observable<T>, count: () => number) {
     super();
@@ -29,7 +28,7 @@ class ResilientObservable<T> extends Observable<T> {
     new ResilientObservable(this.#chain.pipe(...operators), this.#count)) as Observable<T>['pipe'];
 
   override subscribe(observerOrNext?: Partial<Observer<T>> | ((value: T) => void) | null): Subscription {
-    // rxjs itself, as in `merge` and `firstValueFrom`: it forwards, and tells its own consumer.
+    // rxjs itself, as in `merge` and `firstValueFrom`: it forwards errors to its own consumer.
     if (observerOrNext instanceof Subscriber) return this.#chain.subscribe(observerOrNext);
     const observer = typeof observerOrNext === 'function' ? { next: observerOrNext } : (observerOrNext ?? {});
     const subscription = new Subscription();
@@ -39,7 +38,7 @@ class ResilientObservable<T> extends Observable<T> {
         next: (value) => guard(() => observer.next?.(value)),
         error: (error) => {
           guard(() => (observer.error ? observer.error(error) : report(error)));
-          // What fails without an event would fail again at once, and for ever.
+          // A chain that fails without an event would fail again at once, forever.
           if (this.#count() > heardBefore && !subscription.closed) listen();
         },
         complete: () => guard(() => observer.complete?.()),
@@ -52,9 +51,9 @@ class ResilientObservable<T> extends Observable<T> {
 }
 
 /**
- * Everything that happens to sessions, as it happens on this node. Subscribe in a provider's `onModuleInit`;
- * a subscriber that fails, also behind `pipe`, changes nothing and hears of the next event (R64, R75). After a failed
- * operator the chain starts anew, so what it had counted or gathered is gone.
+ * An observable of all session events of this process. Subscribe in the `onModuleInit` of a provider. If a subscriber or an
+ * operator in `pipe` fails, nothing else is affected, and the subscriber still receives the next event (R64, R75). After a
+ * failed operator, the chain starts again and loses what it had collected.
  *
  * @example
  * ```ts
@@ -65,7 +64,7 @@ class ResilientObservable<T> extends Observable<T> {
 export class AuthentifyEvents extends ResilientObservable<AuthentifyEvent> {
   private readonly subject: Subject<AuthentifyEvent>;
   #count = 0;
-  /** @internal Endings told in an app's transaction that is over since, for those who look at the rows themselves. */
+  /** @internal Endings in a transaction of the app, emitted again after it, for code that then reads the rows. */
   readonly settled: Subject<Unstamped<RevokedEvent>> = new Subject();
 
   constructor() {
@@ -74,14 +73,14 @@ export class AuthentifyEvents extends ResilientObservable<AuthentifyEvent> {
     this.subject = subject;
   }
 
-  /** @internal Tells the subscribers; `at` is added. */
+  /** @internal Emits an event, and adds `at`. */
   emit(event: Unstamped<AuthentifyEvent>): void {
     if (!this.subject.observed) return;
     this.#count += 1;
     this.subject.next(Object.freeze({ ...event, at: new Date() }));
   }
 
-  /** @internal Tells subscribers and the debug log, and nobody else, why a credential was turned down. */
+  /** @internal Tells subscribers and the debug log, and no one else, why a credential was refused. */
   reject(reason: RejectionReason, authType: AuthType | undefined, token?: AnyAuthToken): void {
     if (Logger.isLevelEnabled('debug')) logger.debug(`Rejected: ${reason}${token ? `, session ${token.id}` : ''}`);
     const session = token && { sessionId: token.id, userId: token.userId };
@@ -102,5 +101,8 @@ function guard(tell: () => unknown): void {
 }
 
 function report(error: unknown): void {
-  logger.error('A subscriber failed; nothing else is affected', error instanceof Error ? error.stack : undefined);
+  logger.error(
+    'A subscriber of AuthentifyEvents failed; nothing else is affected',
+    error instanceof Error ? error.stack : undefined,
+  );
 }

@@ -6,24 +6,24 @@ export interface IncomingRequest {
   headers: Record<string, string | string[] | undefined>;
 }
 
-/** What a hook is told. */
+/** The argument of a hook. */
 export interface AuthHandlerInput<TUser = unknown, TToken = AbstractAuthToken<TUser>> {
   user: TUser;
   token: TToken;
-  /** The access token as presented; do not log it. */
+  /** The access token of the request; do not log it. */
   rawToken: string;
   request: IncomingRequest;
 }
 
-/** What a hook decides: who the request acts as, and with which token. */
+/** The result of a hook: the user and the token that the request continues with. */
 export interface AuthHandlerResult<TUser = unknown, TToken = AbstractAuthToken<TUser>> {
   user: TUser;
   token: TToken;
 }
 
 /**
- * A hook as an injectable class. It is taken from the app's container, or made with injection where it is no
- * provider. What it throws denies the request: an `HttpException` answers as it is, anything else is a 500 (R23).
+ * A hook as an injectable class: a provider of the app, or any class whose dependencies can be injected. An error that it
+ * throws refuses the request: an `HttpException` is the answer, any other error is a 500 (R23).
  */
 export interface AuthHandler<TUser = unknown, TToken = AbstractAuthToken<TUser>> {
   handle(

@@ -2,8 +2,8 @@ import type { AuthHook } from './auth-handler.js';
 import { type Milliseconds, parseDuration } from './duration.js';
 
 /**
- * Reads one option: the given value, or the default for `undefined`, into its resolved form.
- * Whatever it throws becomes an `AuthentifyConfigurationError` that begins with the option's name.
+ * Converts the value of an option, or `undefined` for the default, into its resolved form.
+ * Its errors become an `AuthentifyConfigurationError` that begins with the name of the option.
  */
 export type Check<T> = (value: unknown) => T;
 
@@ -13,13 +13,13 @@ export const optional =
   (value) =>
     check(value === undefined ? fallback : value);
 
-/** Lets `null` through, the library's word for "none". */
+/** Accepts `null`, which means "none". */
 export const nullable =
   <T>(check: Check<T>): Check<T | null> =>
   (value) =>
     value === null ? null : check(value);
 
-/** An option that may be left out; `null` is no way to write it. */
+/** An option that may be omitted, but must not be `null`. */
 export const absentOr =
   <T>(check: Check<T>): Check<T | null> =>
   (value) =>
@@ -51,7 +51,7 @@ export const oneOf =
     return value as T;
   };
 
-/** A string; the message never repeats its value, which may be a secret. */
+/** A string; the error message never contains its value, which may be a secret. */
 export const text =
   (grammar: RegExp, remedy: string): Check<string> =>
   (value) => {
@@ -63,10 +63,9 @@ export const listOf =
   <T extends string | null>(item: Check<T>, length: 'some' | 'any' = 'some'): Check<readonly T[]> =>
   (value) => {
     if (!Array.isArray(value)) throw new TypeError('must be an array of strings');
-    if (length === 'some' && value.length === 0)
-      throw new RangeError('must not be empty; leave it out for the default');
+    if (length === 'some' && value.length === 0) throw new RangeError('must not be empty; omit it for the default');
     const items = value.map(item);
-    if (new Set(items).size < items.length) throw new RangeError('must not name the same value twice');
+    if (new Set(items).size < items.length) throw new RangeError('must not contain the same value twice');
     return Object.freeze(items);
   };
 
@@ -83,7 +82,7 @@ export const group =
     if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TypeError('must be an object');
     for (const name of Object.keys(value)) {
       if (!Object.hasOwn(checks, name))
-        throw new RangeError(`has no member "${name}"; it knows ${Object.keys(checks).join(', ')}`);
+        throw new RangeError(`has an unknown member "${name}"; known members are ${Object.keys(checks).join(', ')}`);
     }
     const given = value as Record<string, unknown>;
     const entries = Object.entries<Check<unknown>>(checks).map(([name, check]) => {
@@ -104,7 +103,8 @@ export const callable: Check<(...args: never[]) => unknown> = (value) => {
 /** A hook: any function, or a class that has `handle()`. */
 export const hook: Check<AuthHook> = (value) => {
   const candidate = callable(value) as AuthHook;
-  if (isClass(candidate) && !isHandlerClass(candidate)) throw new TypeError('is a class without a method handle()');
+  if (isClass(candidate) && !isHandlerClass(candidate))
+    throw new TypeError('must be a function or a class with a method handle()');
   return candidate;
 };
 

@@ -4,7 +4,7 @@ import type { Check } from './option-checks.js';
 import { OPTIONS, type ResolvedOptions } from './resolved-options.js';
 
 /**
- * Turns what the app passed to `forRoot` or returned from its factory into the options the library works with.
+ * Resolves the options that the app passed to `forRoot` or returned from its factory.
  *
  * @throws AuthentifyConfigurationError for unknown names, wrong values and options that contradict each other (R67).
  */
@@ -13,14 +13,14 @@ export function resolveOptions(
   extras: { autoRefresh?: boolean; name?: string | undefined } = {},
 ): ResolvedOptions {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw new AuthentifyConfigurationError('options', 'must be an object; the factory returned something else');
+    throw new AuthentifyConfigurationError('options', 'must be an object, but the factory returned something else');
   }
   const options = readEach({ ...given }, cookieNamesOf(extras.name));
   checkTogether(options, extras.autoRefresh === true);
   return Object.freeze(options);
 }
 
-/** The cookies of a registration; two on one host would overwrite each other's under the same names. */
+/** The default cookie names of a registration; two registrations on one host must not share names. */
 function cookieNamesOf(name: string | undefined) {
   const prefix = name === undefined ? '__Host-' : `__Host-${name}-`;
   return { authCookieNames: [`${prefix}token`], refreshCookieName: `${prefix}refresh-token` };
@@ -29,7 +29,10 @@ function cookieNamesOf(name: string | undefined) {
 function readEach(given: Record<string, unknown>, cookieNames: ReturnType<typeof cookieNamesOf>): ResolvedOptions {
   for (const name of Object.keys(given)) {
     if (!Object.hasOwn(OPTIONS, name)) {
-      throw new AuthentifyConfigurationError(name, `is no option here; known are ${Object.keys(OPTIONS).join(', ')}`);
+      throw new AuthentifyConfigurationError(
+        name,
+        `is not a known option; known options are ${Object.keys(OPTIONS).join(', ')}`,
+      );
     }
   }
   if (given.tokenTtl === null) given.refreshTokenTtl ??= null;
@@ -49,7 +52,7 @@ function readEach(given: Record<string, unknown>, cookieNames: ReturnType<typeof
 
 const LONGEST_GRACE: Milliseconds = 60_000;
 
-/** Checks what one option alone cannot show: options that contradict each other (R57, R67). */
+/** Finds options that contradict each other (R57, R67). */
 function checkTogether(options: ResolvedOptions, autoRefresh: boolean): void {
   checkLifetimes(options);
   checkSliding(options, autoRefresh);
@@ -59,7 +62,7 @@ function checkTogether(options: ResolvedOptions, autoRefresh: boolean): void {
 function checkLifetimes(options: ResolvedOptions): void {
   const { tokenTtl, refreshTokenTtl, sessionMaxTtl, autoRefreshMaxTtl } = options;
   if (refreshTokenTtl !== null && (tokenTtl === null || refreshTokenTtl <= tokenTtl)) {
-    fail('refreshTokenTtl', 'must exceed tokenTtl; lengthen it, or set it to null for no refresh tokens');
+    fail('refreshTokenTtl', 'must be longer than tokenTtl; lengthen it, or set it to null for no refresh tokens');
   }
   if (tokenTtl !== null && autoRefreshMaxTtl !== null && autoRefreshMaxTtl < tokenTtl) {
     fail('autoRefreshMaxTtl', 'must not be shorter than tokenTtl');
@@ -72,18 +75,18 @@ function checkLifetimes(options: ResolvedOptions): void {
 
 function checkSliding(options: ResolvedOptions, autoRefresh: boolean): void {
   const { tokenTtl, refreshTokenTtl, autoRefreshInterval, autoRefreshMaxTtl } = options;
-  if (autoRefresh && autoRefreshInterval === null) fail('autoRefreshInterval', 'is needed with autoRefresh; try 300');
-  if (autoRefresh && autoRefreshMaxTtl === null) fail('autoRefreshMaxTtl', "is needed with autoRefresh; try '30d'");
+  if (autoRefresh && autoRefreshInterval === null) fail('autoRefreshInterval', 'is required with autoRefresh; try 300');
+  if (autoRefresh && autoRefreshMaxTtl === null) fail('autoRefreshMaxTtl', "is required with autoRefresh; try '30d'");
   if (autoRefresh && tokenTtl !== null && refreshTokenTtl === null) {
-    fail('refreshTokenTtl', 'is needed with autoRefresh; give it a duration longer than tokenTtl');
+    fail('refreshTokenTtl', 'is required with autoRefresh; set a duration longer than tokenTtl');
   }
   if (autoRefreshInterval !== null && tokenTtl !== null && autoRefreshInterval >= tokenTtl) {
-    fail('autoRefreshInterval', 'must be below tokenTtl, or tokens expire before they can slide');
+    fail('autoRefreshInterval', 'must be shorter than tokenTtl; otherwise tokens expire before they can slide');
   }
 }
 
 function checkCookies({ cookie, authCookieNames, refreshCookieName }: ResolvedOptions): void {
-  if (cookie.sameSite === 'none' && !cookie.secure) fail('cookie', "sameSite 'none' needs secure: true");
+  if (cookie.sameSite === 'none' && !cookie.secure) fail('cookie', "must have secure: true with sameSite: 'none'");
   if (refreshCookieName.some((name) => authCookieNames.includes(name))) {
     fail('refreshCookieName', 'must differ from every name in authCookieNames');
   }
@@ -91,7 +94,7 @@ function checkCookies({ cookie, authCookieNames, refreshCookieName }: ResolvedOp
   checkPrefix('refreshCookieName', refreshCookieName, cookie);
 }
 
-/** What plain HTTP takes, all of it said at once: leaving out one is the next error. */
+/** All the settings for plain HTTP: leaving one out is the next error. */
 const PLAIN_HTTP = "authCookieNames: ['token'], refreshCookieName: 'refresh-token', cookie: { secure: false }";
 
 /** Browsers drop cookies whose attributes break the promise of their name's prefix (RFC 6265bis §4.1.3). */
@@ -102,13 +105,14 @@ function checkPrefix(option: string, names: readonly string[], cookie: ResolvedO
     if (!cookie.secure) {
       fail(
         option,
-        `holds "${name}", which browsers keep with cookie.secure: true only; plain HTTP takes ${PLAIN_HTTP}`,
+        `contains "${name}", which browsers accept only with cookie.secure: true; for plain HTTP use ${PLAIN_HTTP}`,
       );
     }
     if (prefix.startsWith('host') && (cookie.domain !== undefined || cookie.path !== '/')) {
-      fail(option, `holds "${name}", and __Host- names allow no cookie.domain and only cookie.path '/'`);
+      fail(option, `contains "${name}", but __Host- names allow no cookie.domain and only cookie.path '/'`);
     }
-    if (prefix.endsWith('http') && !cookie.httpOnly) fail(option, `holds "${name}", which needs cookie.httpOnly: true`);
+    if (prefix.endsWith('http') && !cookie.httpOnly)
+      fail(option, `contains "${name}", which needs cookie.httpOnly: true`);
   }
 }
 

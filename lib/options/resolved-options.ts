@@ -4,16 +4,16 @@ import type { Milliseconds } from './duration.js';
 import * as is from './option-checks.js';
 
 /**
- * RFC 9110 §5.6.2, the grammar of scheme and cookie names. No longer, because browsers drop cookies of more than
- * 4096 bytes (RFC 6265bis §5.6, R57).
+ * The grammar of scheme and cookie names (RFC 9110 §5.6.2). The length is limited because browsers drop cookies of more
+ * than 4096 bytes (RFC 6265bis §5.6, R57).
  */
 const HTTP_TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,1024}$/;
-/** What a quoted-string holds without escapes (RFC 9110 §5.6.4). */
+/** The characters of a quoted-string that need no escape (RFC 9110 §5.6.4). */
 const REALM = /^[ !#-[\]-~]+$/;
-/** What stays inside a comment of SQL, is none that MySQL or MariaDB executes, and holds no parameter of their drivers. */
+/** Text that stays inside a SQL comment, is not executed by MySQL or MariaDB, and contains no driver parameter. */
 const SQL_COMMENT = /^(?!M?!)(?!.*(?:\/\*|\*\/|\/$))[ ->@-~]{1,200}$/;
 
-/** Five or six fields, or a preset such as @hourly; the rest is for the scheduler to judge. */
+/** Five or six fields, or a preset such as @hourly; the scheduler checks the rest. */
 const CRON = /^(?:@[a-z]+|\S+(?: +\S+){4,5})$/;
 
 const scheme = is.text(HTTP_TOKEN, 'must be HTTP tokens such as Bearer');
@@ -22,7 +22,7 @@ const refreshCookieNames = is.oneOrMore(cookieName);
 const algorithm = is.oneOf('sha256', 'sha384', 'sha512');
 const secret: is.Check<string> = (value) => {
   if (typeof value !== 'string' || Buffer.byteLength(value) < 32) {
-    throw new RangeError('must hold secrets of at least 32 bytes each; make one with: openssl rand -hex 32');
+    throw new RangeError('must contain secrets of at least 32 bytes each; create one with: openssl rand -hex 32');
   }
   return value;
 };
@@ -30,7 +30,7 @@ const secrets = is.listOf(is.nullable(secret), 'any');
 const hashSecrets: is.Check<readonly (KeyObject | null)[]> = (value) => {
   const given = secrets(value);
   if (given.length === 1 && given[0] === null) {
-    throw new RangeError('must hold null only beside a key; for digests without a key leave it out');
+    throw new RangeError('may contain null only next to a key; omit the option for digests without a key');
   }
   return Object.freeze(given.map((key) => (key === null ? null : createSecretKey(key, 'utf8'))));
 };
@@ -38,9 +38,7 @@ const prefix = is.text(/^[a-z0-9]{2,10}$/, 'must be 2 to 10 lower-case letters a
 const origin: is.Check<string> = (value) => {
   const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : null;
   if (!url || url.origin !== value || !/^https?:$/.test(url.protocol) || url.host.includes('*')) {
-    throw new RangeError(
-      'must be origins as browsers send them: scheme, host, port, nothing more (https://app.example.com)',
-    );
+    throw new RangeError('must be origins as browsers send them: only scheme, host and port (https://app.example.com)');
   }
   return value;
 };
@@ -81,11 +79,11 @@ export const OPTIONS = {
   maxSessionsPerUser: is.optional(null, is.nullable(is.wholeNumber(1, 1_000_000))),
   enableAuthRestriction: is.optional(true, is.flag),
   secureHashAlgorithm: is.optional('sha256', is.oneOrMore(algorithm)),
-  /** Key objects, because `inspect` and JSON show nothing of them; `null` = none. */
+  /** Key objects, because `inspect` and JSON reveal nothing of them; `null` = no key. */
   hashSecrets: is.optional([], hashSecrets),
   authHeaderPrefixes: is.optional(['Bearer', 'Token'], is.listOf(scheme)),
   authCookieNames: is.listOf(cookieName),
-  /** Empty where none is ever written. */
+  /** Empty if no refresh cookie is written. */
   refreshCookieName: (value: unknown) => (value === null ? Object.freeze([]) : refreshCookieNames(value)),
   keepExpiredTokens: is.optional(false, (value): boolean | Milliseconds =>
     typeof value === 'boolean' ? value : is.duration(value),
@@ -113,7 +111,7 @@ export const OPTIONS = {
   sessionCheckInterval: is.optional('30s', is.duration),
 } satisfies { readonly [Name in keyof Required<AuthentifyOptions>]: is.Check<unknown> };
 
-/** The options as the library reads them: validated, complete, frozen; lengths of time in milliseconds. */
+/** The options after validation: complete and frozen; durations in milliseconds. */
 export type ResolvedOptions = {
   readonly [Name in keyof typeof OPTIONS]: ReturnType<(typeof OPTIONS)[Name]>;
 };

@@ -6,7 +6,7 @@ import { SessionRoutes } from './session-routes.js';
 
 /** Where the session routes are, and what of them is yours. */
 export interface SessionRoutesOptions {
-  /** Path of the controller, such as `'auth'`: `POST /auth/refresh` and the others. */
+  /** Path of the controller: `'auth'` gives `POST /auth/refresh` and the others. */
   path: string;
   /**
    * Your class that extends `SessionRoutes`, for a guard on one route, another answer, another route. Do not list it in

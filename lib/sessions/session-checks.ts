@@ -73,10 +73,10 @@ export class UserActivity {
 }
 
 /**
- * Whether a value says yes, however a database and its driver spell that: `true`, a number that is not 0, as text too
- * (`bigint`, `decimal`), a byte that is not 0 (`bit` of MySQL). `null`, `undefined` and `''` say no.
+ * Whether a value means yes, in any form that a database driver returns: `true`, a number other than 0, also as text
+ * (`bigint`, `decimal`), or a byte other than 0 (`bit` of MySQL). `null`, `undefined` and `''` mean no.
  *
- * @throws AuthentifyConfigurationError for what says neither, such as 'no', which JavaScript would take for a yes (R73).
+ * @throws AuthentifyConfigurationError for any other value, such as 'no', which JavaScript would treat as true (R73).
  */
 function saysYes(value: unknown): boolean {
   if (!value) return false;
@@ -87,12 +87,12 @@ function saysYes(value: unknown): boolean {
   }
   throw new AuthentifyConfigurationError(
     'isUserActive',
-    `must say true or false, but the answer is ${describe(value)}; nobody is let in by it. ` +
-      "Give isUserActive a comparison, such as (user) => user.state === 'active'",
+    `must return true or false, but returned ${describe(value)}, so the user is refused. ` +
+      "Return a comparison, such as (user) => user.state === 'active'",
   );
 }
 
-/** Never the value itself, which may be anything the app keeps of a user. */
+/** Describes the type only: the value may be personal data. */
 function describe(value: object | string | symbol): string {
   if (typeof value === 'string') return 'a text';
   return typeof value === 'object' ? `an instance of ${value.constructor?.name ?? 'no class'}` : `a ${typeof value}`;

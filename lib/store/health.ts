@@ -105,7 +105,7 @@ export class StoreHealth {
   }
 }
 
-/** The look-ups that must never walk the table; of two values, because planners know the answer to one. */
+/** Conditions that must use an index; with two values, because planners may optimise a single one away. */
 const LOOK_UPS: Record<string, string> = {
   accessTokenHash: "token.accessTokenHash IN ('0', '1')",
   refreshFamilyHash: "token.refreshFamilyHash IN ('0', '1')",
@@ -151,7 +151,7 @@ interface Dialect {
   isReadOnly?(ask: Ask): Promise<boolean>;
   splittingProxy?(ask: Ask): Promise<string | undefined>;
   foldingColumns?(ask: Ask, tablePath: string): Promise<string[]>;
-  /** Whether the database would find rows by this column through an index, as it says itself. */
+  /** Whether the database uses an index for this column, according to its query plan. */
   usesIndex(
     queryRunner: QueryRunner,
     statement: [sql: string, parameters: unknown[]],

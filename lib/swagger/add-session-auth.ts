@@ -16,23 +16,23 @@ type Registrations = ReturnType<typeof registrationsIn>;
 type SecurityScheme = Parameters<DocumentBuilder['addSecurity']>[1];
 
 /**
- * Adds to a document how sessions authenticate, and describes what each route asks for. Call it before
+ * Adds the security schemes of the library to an OpenAPI document, and describes what each route requires. Call it before
  * `SwaggerModule.createDocument`.
  *
- * - Two security schemes for each registration, `authentify-header` and `authentify-cookie`, with the prefix and the
- *   cookie name of its options. Those of a named registration end in its name: `authentify-header-staff`.
- * - Each route behind a guard of the library, by `guardAllRoutes` too, gets its security requirement, its 401 and 503,
- *   and a 403 where the cross-site check or `@RequireContext` can refuse it. A route that is `@Public()` asks for nothing.
- *   What you describe yourself stays as it is.
- * - The session routes are described whole.
+ * - Each registration gets two security schemes, `authentify-header` and `authentify-cookie`, with the prefix and the
+ *   cookie name from its options. For a named registration, they end in its name: `authentify-header-staff`.
+ * - Each route behind a guard of the library, including `guardAllRoutes`, gets its security requirement, a 401 and a 503,
+ *   and a 403 if the cross-site check or `@RequireContext` can refuse the request. A `@Public()` route requires nothing.
+ *   Your own descriptions are kept.
+ * - The session routes are described completely.
  *
- * @param registration adds the schemes of this registration only, for a document of one user type.
+ * @param registration adds only the schemes of this registration, for a document of one user type.
  * @example
  * ```ts
  * const builder = addSessionAuth(app, new DocumentBuilder().setTitle('Shop'));
  * SwaggerModule.setup('docs', app, SwaggerModule.createDocument(app, builder.build()));
  * ```
- * @throws UnknownElementException of Nest when the app has no registration of that name.
+ * @throws UnknownElementException (Nest) if the app has no registration of that name.
  */
 export function addSessionAuth(app: App, builder: DocumentBuilder, registration?: string): DocumentBuilder {
   const modules = app.get(ModulesContainer);
@@ -63,7 +63,7 @@ function optionsOf(app: App, registration: string): ResolvedOptions {
   return app.get<ResolvedOptions>(providerFor(registration, AUTHENTIFY_OPTIONS), { strict: false });
 }
 
-/** OpenAPI knows `Bearer`; any other prefix is just what a header begins with. */
+/** OpenAPI has a scheme for `Bearer` only; any other prefix is described as an API key in a header. */
 function headerScheme(prefixes: readonly string[]): SecurityScheme {
   if (prefixes.some((prefix) => prefix.toLowerCase() === 'bearer')) return { type: 'http', scheme: 'bearer' };
   return { type: 'apiKey', in: 'header', name: 'Authorization', description: `${prefixes[0]} <access token>` };

@@ -8,7 +8,7 @@ import {
 } from '@nestjs/swagger';
 import type { Type } from '@nestjs/common';
 
-/** The body of every refusal but those below, as Nest writes it. */
+/** The body of every refusal except those below, as Nest writes it. */
 @ApiSchema({ name: 'AuthentifyError' })
 export class ErrorAnswer {
   @ApiProperty({ type: 'integer', description: 'The HTTP status.', example: 403 })
@@ -23,13 +23,13 @@ export class ErrorAnswer {
   @ApiProperty({
     type: String,
     required: false,
-    description: 'The cause, for programs: `cross_site_request`, `invalid_request`.',
+    description: 'The cause as a stable code, such as `cross_site_request` or `invalid_request`.',
     example: 'cross_site_request',
   })
   errorCode?: string;
 }
 
-/** The body of every 401 but that of a stale login (R60). */
+/** The body of every 401 except the one that asks for a new login (R60). */
 @ApiSchema({ name: 'AuthentifyUnauthorized' })
 export class UnauthorizedAnswer {
   @ApiProperty({ type: 'integer', enum: [401] })
@@ -54,17 +54,17 @@ export class StaleLoginAnswer {
   @ApiProperty({ type: String, enum: ['insufficient_user_authentication'] })
   errorCode!: string;
 
-  @ApiProperty({ type: 'integer', description: 'How many seconds ago the login may be.', example: 600 })
+  @ApiProperty({ type: 'integer', description: 'The maximum age of the login, in seconds.', example: 600 })
   maxAge!: number;
 }
 
-/** One answer of an operation, and the models its body refers to. */
+/** One answer of an operation, with the models that its body refers to. */
 export interface Answer {
   readonly options: ApiResponseOptions & { readonly status: number };
   readonly models: readonly Type[];
 }
 
-/** An answer with one of these JSON bodies, or a list of one; refusals are JSON, whatever the route itself produces. */
+/** An answer whose body is one of these models, or a list of one. Refusals are JSON, whatever the route produces. */
 export function answer(status: number, description: string, ...models: (Type | [Type])[]): Answer {
   const schemas = models.map((model) =>
     Array.isArray(model) ? { type: 'array', items: refTo(model[0]) } : refTo(model),
@@ -74,7 +74,7 @@ export function answer(status: number, description: string, ...models: (Type | [
   return { options: { status, description, ...body }, models: models.flat() };
 }
 
-/** A 401. */
+/** A 401, with its `WWW-Authenticate` header. */
 export function challenged(description: string, ...models: Type[]): Answer {
   const { options } = answer(401, description, ...models);
   const header = {
@@ -86,7 +86,7 @@ export function challenged(description: string, ...models: Type[]): Answer {
 
 /** The decorators that add an answer to a controller or a handler. */
 export function decoratorsOf({ options, models }: Answer): (ClassDecorator & MethodDecorator)[] {
-  // The decorator keeps what it is given, and writes to it.
+  // A copy, because the decorator keeps its argument and writes to it.
   return [ApiResponse({ ...options }), ApiExtraModels(...models)] as (ClassDecorator & MethodDecorator)[];
 }
 
@@ -95,7 +95,7 @@ function refTo(model: Type): { $ref: string } {
 }
 
 const ANOTHER_SITE = 'A page of another site sent this request with a cookie';
-const WRONG_CONTEXT = 'The context of the session does not allow this';
+const WRONG_CONTEXT = 'The context of the session does not allow this request';
 
 /** The library's answers instead of a route's. */
 export const REFUSALS = {
@@ -112,5 +112,5 @@ export const REFUSALS = {
     `${WRONG_CONTEXT}, or a page of another site sent it with a cookie.`,
     ErrorAnswer,
   ),
-  unavailable: answer(503, 'The database cannot answer now. Try again later.', ErrorAnswer),
+  unavailable: answer(503, 'The database does not answer. Try again later.', ErrorAnswer),
 };

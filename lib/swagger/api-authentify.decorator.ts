@@ -4,16 +4,16 @@ import { DOCUMENTED, requirementsOf } from './route-access.js';
 
 /** The token that a documented route asks for. */
 export interface ApiAuthentifyOptions {
-  /** How the token must travel. Default: either way, as `AuthentifyGuard` has it. */
+  /** The transport of the access token. Default: either one, as with `AuthentifyGuard`. */
   via?: AuthType;
-  /** The registration's name, as `GuardFor` has it. Default: the one without a name. */
+  /** The name of the registration, as for `GuardFor`. Default: the registration without a name. */
   registration?: string;
 }
 
 /**
- * Says what a route, or every route of a controller, asks for where {@link addSessionAuth} cannot see it: behind a guard
- * that is not the library's, such as one of your own that calls it. It guards nothing. `@Public()` and `@OptionalAuth()`
- * count as they do with guards, and its place among the decorators does not matter.
+ * States what a route, or every route of a controller, requires if {@link addSessionAuth} cannot see it: for example behind
+ * your own guard that calls a guard of the library. It protects nothing. `@Public()` and `@OptionalAuth()` count as they do
+ * with guards, and the order of the decorators does not matter.
  *
  * @example
  * ```ts

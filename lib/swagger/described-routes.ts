@@ -54,12 +54,12 @@ function describeController(controller: Type, surroundings: Surroundings): void 
   });
   describeSecurity(controller, routes, surroundings);
 
-  // On the controller where that is the same, because handlers may be inherited by others that are not guarded.
+  // Common answers go to the controller: a handler may be inherited by a controller without guards.
   const common = (routes[0]?.answers ?? []).filter((one) => routes.every(({ answers }) => answers.includes(one)));
   for (const decorate of common.flatMap(decoratorsOf)) decorate(controller);
   for (const { name, handler, answers } of routes) {
     const own = answers.filter((one) => !common.includes(one));
-    // Once a route describes an answer, @nestjs/swagger no longer adds that of success.
+    // Once a route describes an answer, @nestjs/swagger no longer adds the successful one.
     if (own.length > 0 && Object.keys(answersOf(handler)).length === 0) {
       const { type } = foundByPlugin(controller, name);
       ApiResponse({ status: successOf(handler), ...(type && { type }) })(controller, name, { value: handler });
@@ -80,7 +80,7 @@ function describeSecurity(controller: Type, routes: readonly Route[], { globals 
   }
 }
 
-/** An operation's own member replaces what its controller says, where `@ApiSecurity` only adds to it. */
+/** Replaces the security of the controller; `@ApiSecurity` could only add to it. */
 function override(handler: object, security: Requirement[]): void {
   const said = (Reflect.getMetadata(DECORATORS.API_EXTENSION, handler) ?? {}) as object;
   Reflect.defineMetadata(DECORATORS.API_EXTENSION, { security, ...said }, handler);
@@ -135,7 +135,7 @@ interface Compiled {
   _OPENAPI_METADATA_FACTORY?: () => Record<string, { type?: Type }>;
 }
 
-/** Keeps what is written to a controller from those that extend it. */
+/** Gives a controller its own metadata, so that changes do not reach its subclasses or base class. */
 function ownWhatIsInherited(controller: Type): void {
   for (const key of WRITTEN) Reflect.defineMetadata(key, Reflect.getMetadata(key, controller), controller);
 }

@@ -26,7 +26,7 @@ export function requirementsOf(registration: string, via?: AuthType): Requiremen
 export function bothOf(one?: Requirement[], other?: Requirement[]): Requirement[] | undefined {
   if (!one || !other) return one ?? other;
   const pairs = one.flatMap((first) => other.map((second) => ({ ...first, ...second })));
-  // An alternative that asks for all that another one asks for, and more, adds nothing.
+  // An alternative that requires everything another one requires, and more, is redundant.
   return pairs.filter(
     (pair, at) =>
       !pairs.some((rival, position) => {
@@ -42,15 +42,15 @@ export const DOCUMENTED = 'authentify:documented';
 
 /** The requirements of the app's global guards. */
 export interface GlobalGuards {
-  /** Of every route. */
+  /** Required of every route. */
   always?: Requirement[] | undefined;
-  /** By `guardAllRoutes`: of a route that names no guard of the library. */
+  /** Required by `guardAllRoutes`, of routes that name no guard of the library. */
   otherwise?: Requirement[] | undefined;
 }
 
 /** The access that a route asks for. */
 export interface RouteAccess {
-  /** Any of these is enough, none is needed where the list is empty; `undefined` where no guard of the library stands. */
+  /** Alternatives; empty = open to everyone; `undefined` = no guard of the library. */
   security: Requirement[] | undefined;
   needsFreshLogin: boolean;
   /** Whether it asks anything of the session but a recent login. */

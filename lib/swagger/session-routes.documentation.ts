@@ -9,13 +9,16 @@ import { requirementsOf } from './route-access.js';
 
 const INSTANT = { type: String, format: 'date-time' };
 const MAYBE_INSTANT = { ...INSTANT, nullable: true };
-const EXPIRES_AT = ApiProperty({ ...MAYBE_INSTANT, description: 'When the access token expires; null = never.' });
+const EXPIRES_AT = ApiProperty({
+  ...MAYBE_INSTANT,
+  description: 'When the access token expires; null if it never expires.',
+});
 const REFRESH_UNTIL = ApiProperty({
   ...MAYBE_INSTANT,
   description: 'When the refresh token expires; null if there is none.',
 });
 
-/** Written to the schema as it is, though the decorator's type knows less. */
+/** `additionalProperties` reaches the schema, although the type of the decorator does not have it. */
 const CLOSED = { name: 'AuthentifyDeadlines', additionalProperties: false };
 
 /** The answer to a cookie session's refresh; with no other property, or nobody could tell it from the other (R58). */
@@ -44,21 +47,21 @@ class TokensAnswer {
   refreshUntil!: string | null;
 }
 
-// Decorators used as functions: the routes themselves must not know a package that the app may not have.
+// Decorators called as functions, because the routes must not import a package that the app may not have.
 describe('AuthentifyRefreshRequest', RefreshBody, {
   refreshToken: ApiProperty({
     type: String,
     required: false,
     nullable: true,
-    description: 'The refresh token of a header session. Leave it out where the token comes in its cookie.',
+    description: 'The refresh token of a header session. Omit it if the token is in a cookie.',
   }),
 });
 describe('AuthentifySession', SessionView, {
-  id: ApiProperty({ type: String, format: 'uuid', description: 'Stays the same for the whole life of the session.' }),
+  id: ApiProperty({ type: String, format: 'uuid', description: 'Id of the session; never changes.' }),
   context: ApiProperty({
     type: 'object',
     additionalProperties: true,
-    description: 'What the app remembers about the session, such as the device.',
+    description: 'Data that the app stores with the session, such as the device.',
   }),
   createdAt: ApiProperty({ ...INSTANT, description: 'When the user logged in.' }),
   lastRefreshedAt: ApiProperty({ ...INSTANT, description: 'When the session was last refreshed or extended.' }),
@@ -77,7 +80,7 @@ const { unauthorized, crossSite, unavailable } = REFUSALS;
 interface Operation {
   summary: string;
   description: string;
-  /** A refresh token is no access token, so refresh and logout do without one. */
+  /** Whether the route needs no access token: refresh and logout accept a refresh token instead. */
   isOpen?: boolean;
   parameters?: MethodDecorator[];
   answers: Answer[];
@@ -95,7 +98,7 @@ const OPERATIONS: Record<string, Operation> = {
       withCookies(
         answer(
           200,
-          'The new tokens of a header session. For a cookie session, when the tokens in its new cookies expire.',
+          'Header session: the new tokens. Cookie session: when the tokens in its new cookies expire.',
           TokensAnswer,
           DeadlinesAnswer,
         ),
@@ -112,8 +115,8 @@ const OPERATIONS: Record<string, Operation> = {
   logout: {
     summary: 'Log out: end this session',
     description:
-      'Takes the access token, even an expired one, or the refresh token: as JSON, in the header or in its cookie. The ' +
-      'answer is the same for a token that no longer names a session.',
+      'Accepts the access token, even an expired one, or the refresh token: as JSON, in the header or in a cookie. The ' +
+      'answer is the same if the token no longer belongs to a session.',
     isOpen: true,
     parameters: [BODY],
     answers: [
@@ -127,10 +130,10 @@ const OPERATIONS: Record<string, Operation> = {
   },
   logoutAll: {
     summary: 'End all sessions of the user',
-    description: 'Logs the user out on every device, this one too.',
+    description: 'Logs the user out on every device, including this one.',
     answers: [
       withCookies(
-        answer(204, 'All sessions of the user have ended, this one too.'),
+        answer(204, 'All sessions of the user have ended, including this one.'),
         'Clears the cookies of a cookie session.',
       ),
       unauthorized,
@@ -140,17 +143,17 @@ const OPERATIONS: Record<string, Operation> = {
   },
   logoutOthers: {
     summary: 'End all other sessions of the user',
-    description: 'Logs the user out on every device but this one.',
+    description: 'Logs the user out on every device except this one.',
     answers: [answer(204, 'All other sessions of the user have ended.'), unauthorized, crossSite, unavailable],
   },
   list: {
     summary: 'List the sessions of the user',
-    description: 'Shows where the user is logged in, the newest session first, 100 sessions at most.',
+    description: 'Lists where the user is logged in, newest session first, at most 100 sessions.',
     parameters: [
       ApiQuery({
         name: 'limit',
         required: false,
-        description: 'How many sessions to list at most.',
+        description: 'Maximum number of sessions.',
         schema: { type: 'integer', minimum: 1, maximum: 100, default: 100 },
       }),
       ApiQuery({
@@ -172,7 +175,10 @@ const OPERATIONS: Record<string, Operation> = {
     description: 'Logs the user out on one device.',
     parameters: [ApiParam({ name: 'id', type: String, description: 'Session id, as listed by GET sessions.' })],
     answers: [
-      answer(204, 'The session has ended. The answer is the same for an id that is malformed, unknown or foreign.'),
+      answer(
+        204,
+        'The session has ended. The answer is the same for a malformed or unknown id, or one of another user.',
+      ),
       unauthorized,
       crossSite,
       unavailable,
@@ -180,10 +186,10 @@ const OPERATIONS: Record<string, Operation> = {
   },
 };
 
-/** Controllers that are documented already; several documents of one app repeat nothing. */
+/** Controllers that are documented already, so that several documents of one app add nothing twice. */
 const documented = new WeakSet<Type>();
 
-/** Documents a registration's session routes, if the controller is that of such routes. */
+/** Documents a controller if it has the session routes of a registration. */
 export function documentSessionRoutes(controller: Type, registration: string): void {
   const { prototype } = controller as Type<object>;
   if (!(prototype instanceof SessionRoutes) || documented.has(controller)) return;
@@ -192,7 +198,7 @@ export function documentSessionRoutes(controller: Type, registration: string): v
   for (const [name, { summary, description, isOpen, parameters = [], answers }] of Object.entries(OPERATIONS)) {
     const decorators = [
       ApiOperation({
-        // Written down: an app's `operationIdFactory` need not tell controllers apart.
+        // Explicit, because the `operationIdFactory` of an app may ignore the controller.
         operationId: `${sessionTag(registration === UNNAMED ? undefined : registration)}_${name}`,
         summary,
         description,

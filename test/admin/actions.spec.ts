@@ -58,7 +58,10 @@ describe.each(ADAPTERS)('R76: what may be done in the admin on %s', (adapter) =>
       );
       if (answer.status < 300) open.add(action);
       else {
-        expect([answer.status, answer.json.message]).toEqual([403, `You are not allowed to do this here: ${action}`]);
+        expect([answer.status, answer.json.message]).toEqual([
+          403,
+          `You are not allowed to perform this action: ${action}`,
+        ]);
         expect(await t.rows()).toEqual(before);
         expect(ran).toEqual([]);
       }

@@ -114,12 +114,12 @@ describe.each(ADAPTERS)('what an administrator changes on %s', (adapter) => {
   ])('R65: a session cannot be given %s', async (_, body) => {
     const before = await row();
     const answer = await edit(body);
-    expect([answer.status, answer.json.message]).toEqual([400, expect.stringMatching(/has no member/)]);
+    expect([answer.status, answer.json.message]).toEqual([400, expect.stringMatching(/has an unknown member/)]);
     expect(await row()).toEqual(before);
   });
 
   it.each([
-    ['nothing', {}, /must hold expiresAt, refreshUntil or both/],
+    ['nothing', {}, /must contain expiresAt, refreshUntil or both/],
     ['a date that is none', { expiresAt: 'tomorrow' }, /member expiresAt.*must be a date/],
     ['a number', { expiresAt: 4_102_444_800_000 }, /member expiresAt.*must be a date/],
     ['the past', { expiresAt: '2020-01-01T00:00:00Z' }, /must lie ahead; revoke the session/],
@@ -152,7 +152,7 @@ describe.each(ADAPTERS)('what an administrator changes on %s', (adapter) => {
     };
     const answer = await edit({ expiresAt: inHours(3) });
     table.update = update;
-    expect([answer.status, answer.json.message]).toEqual([409, expect.stringMatching(/changed meanwhile/)]);
+    expect([answer.status, answer.json.message]).toEqual([409, expect.stringMatching(/changed in the meantime/)]);
     const { revoked_at: revokedAt, expires_at: expiresAt } = (await row())!;
     if (rival === 'revoke') expect(revokedAt).not.toBeNull();
     else expect(Number(expiresAt)).toBeLessThan(Date.now() + 2.5 * HOUR);
@@ -166,7 +166,7 @@ describe.each(ADAPTERS)('what an administrator changes on %s', (adapter) => {
     const act = (id: string) => t.ask(method, `/sessions/${id}${suffix}`, body);
     for (const id of ['1', 'undefined', '%00', `${UNKNOWN}'`, 'x'.repeat(90)]) expect((await act(id)).status).toBe(400);
     const answer = await act(UNKNOWN);
-    expect([answer.status, answer.json.message]).toEqual([404, 'There is no such session']);
+    expect([answer.status, answer.json.message]).toEqual([404, 'Session not found']);
   });
 
   it.each([

@@ -77,7 +77,7 @@ describe.each(ADAPTERS)('issuing a token as an administrator on %s', (adapter) =
     const before = await t.rows();
     const answer = await issue(extra);
     expect(answer.status).toBe(400);
-    expect(answer.json.message).toMatch(/has no member/);
+    expect(answer.json.message).toMatch(/has an unknown member/);
     expect(await t.rows()).toEqual(before);
   });
 
@@ -96,8 +96,8 @@ describe.each(ADAPTERS)('issuing a token as an administrator on %s', (adapter) =
     ['a user whose key JSON has rounded', { userId: JSON.parse('9007199254740993') }, /member userId.*as a string/],
     ['no type', { type: undefined }, /member type.*'header', 'cookie'/],
     ['another type', { type: 'query' }, /member type.*'header', 'cookie'/],
-    ['no lifetime', { accessExpiresIn: 0 }, /accessExpiresIn is no positive duration/],
-    ['a lifetime without unit', { accessExpiresIn: '900' }, /accessExpiresIn is no positive duration/],
+    ['no lifetime', { accessExpiresIn: 0 }, /accessExpiresIn must be a positive duration/],
+    ['a lifetime without unit', { accessExpiresIn: '900' }, /accessExpiresIn must be a positive duration/],
     ['a lifetime of another type', { accessExpiresIn: [900] }, /accessExpiresIn must be a duration/],
     ['refresh before access', { accessExpiresIn: '9d' }, /refreshExpiresIn must exceed accessExpiresIn/],
     ['a context that is no object', { context: 'laptop' }, /context must be a plain object/],
@@ -113,7 +113,7 @@ describe.each(ADAPTERS)('issuing a token as an administrator on %s', (adapter) =
 
   it('says so when there is no such user', async () => {
     const answer = await issue({ userId: 4_711 });
-    expect([answer.status, answer.json.message]).toEqual([404, 'There is no such user']);
+    expect([answer.status, answer.json.message]).toEqual([404, 'User not found']);
   });
 
   it.each(['[]', 'null', '"text"', '5'])('is refused with a body that is no object: %s', async (body) => {

@@ -93,9 +93,9 @@ describe('the page of the admin', () => {
       return page.getByRole('alert').last().innerText();
     };
     await page.getByLabel('User id').fill('4711');
-    expect(await issue()).toBe('There is no such user');
+    expect(await issue()).toBe('User not found');
     await page.getByLabel('Context (a JSON object)').fill('device: laptop');
-    expect(await issue()).toMatch(/^The context is no JSON/);
+    expect(await issue()).toMatch(/^The context is not valid JSON/);
     expect(await page.getByLabel('User id').inputValue()).toBe('4711');
     admin.complaints.splice(0);
   });
@@ -118,7 +118,7 @@ describe('the page of the admin', () => {
     expect(await admin.rows().count()).toBe(1);
     await page.getByLabel('Created to').fill('2020-01-01');
     await page.keyboard.press('Enter');
-    await page.getByText('No session fits.').waitFor();
+    await page.getByText('No sessions found.').waitFor();
     await page.goBack();
     await expect.poll(() => admin.rows().count()).toBe(1);
     await page.getByRole('button', { name: 'Clear' }).click();
@@ -134,13 +134,13 @@ describe('the page of the admin', () => {
     await search('ada@');
     await expect.poll(() => admin.rows().count()).toBe(2);
     expect(await page.locator('#chosen').innerText()).toContain('Sessions of ada@example.com (id 2)');
-    await page.getByRole('button', { name: "Show everybody's" }).click();
+    await page.getByRole('button', { name: 'Show all users' }).click();
     await expect.poll(() => admin.rows().count()).toBe(3);
     await search('ada');
     await page.getByRole('button', { name: 'adam@example.com (id 3)' }).click();
-    await page.getByText('No session fits.').waitFor();
+    await page.getByText('No sessions found.').waitFor();
     await search('nobody');
-    await page.getByRole('heading', { name: 'No user fits “nobody”' }).waitFor();
+    await page.getByRole('heading', { name: 'No user matches “nobody”' }).waitFor();
     await search(String(ada.id));
     await expect.poll(() => admin.rows().count()).toBe(2);
   });
@@ -153,15 +153,15 @@ describe('the page of the admin', () => {
     expect(await t.tokens.verifyToken(phone.accessToken)).not.toBeNull();
     await revoke();
     await page.getByRole('button', { name: 'Revoke', exact: true }).click();
-    await page.getByRole('status').getByText('The session of ada@example.com (id 2) is revoked.').waitFor();
+    await page.getByRole('status').getByText('The session of ada@example.com (id 2) has been revoked.').waitFor();
     expect(await t.tokens.verifyToken(phone.accessToken)).toBeNull();
     expect(await admin.row('phone').innerText()).toContain('Ended');
     expect(await t.tokens.verifyToken(laptop.accessToken)).not.toBeNull();
 
     await admin.row('laptop').getByRole('button', { name: 'ada@example.com', exact: true }).click();
-    await page.getByRole('button', { name: 'Revoke all of this user…' }).click();
+    await page.getByRole('button', { name: 'Revoke all sessions of this user…' }).click();
     await page.getByRole('button', { name: 'Revoke all', exact: true }).click();
-    await page.getByRole('status').getByText('All sessions of user 2 are revoked.').waitFor();
+    await page.getByRole('status').getByText('All sessions of user 2 have been revoked.').waitFor();
     expect(await t.tokens.verifyToken(laptop.accessToken)).toBeNull();
   });
 
@@ -177,14 +177,14 @@ describe('the page of the admin', () => {
     const local = new Date(until.getTime() - until.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
     await details.getByLabel('Refresh until').fill(local);
     await details.getByRole('button', { name: 'Save dates' }).click();
-    await page.getByText('The dates are saved.').waitFor({ state: 'attached' });
+    await page.getByText('The dates have been saved.').waitFor({ state: 'attached' });
     const [row] = await t.dataSource.getRepository(t.tokenEntity).findBy({ id: laptop.token.id });
     expect([row?.refreshUntil, row?.sessionExpiresAt]).toEqual([until, until]);
     expect(row?.expiresAt).toEqual(laptop.token.expiresAt);
 
     await details.getByRole('button', { name: 'Delete…' }).click();
     await page.getByRole('button', { name: 'Delete', exact: true }).click();
-    await page.getByRole('status').getByText('is revoked, and its row is kept.').waitFor();
+    await page.getByRole('status').getByText('has been revoked; its row is kept.').waitFor();
     expect(await admin.row('laptop').innerText()).toContain('Ended');
     expect(await t.tokens.verifyToken(laptop.accessToken)).toBeNull();
     await admin.row('laptop').getByRole('button', { name: 'Details' }).click();
@@ -198,9 +198,9 @@ describe('the page of the admin', () => {
     await its.go();
     await its.row('tablet').getByRole('button', { name: 'Details' }).click();
     await its.page.getByRole('button', { name: 'Delete…' }).click();
-    await its.page.getByText('Nothing of it remains.').waitFor();
+    await its.page.getByText('Its row is deleted.').waitFor();
     await its.page.getByRole('button', { name: 'Delete', exact: true }).click();
-    await its.page.getByRole('status').getByText('is deleted.').waitFor();
+    await its.page.getByRole('status').getByText('has been deleted.').waitFor();
     expect(await its.row('tablet').count()).toBe(0);
     await closePage(its.page);
     await other.close();
@@ -268,7 +268,7 @@ describe('the page of the admin', () => {
       document.getElementById('confirm').close('no');
       revoke.click();`);
     await page.getByRole('button', { name: 'Revoke', exact: true }).click();
-    await page.getByRole('status').getByText('is revoked.').waitFor();
+    await page.getByRole('status').getByText('has been revoked.').waitFor();
     await admin.go('?state=ended');
     expect(await admin.rows().count()).toBe(1);
   });
@@ -312,7 +312,7 @@ describe('the page of the admin', () => {
     expect(await focused()).toBe('Revoke');
     expect(await seen()).not.toBe('none');
     await press('Enter');
-    await page.getByRole('status').getByText('is revoked.').waitFor();
+    await page.getByRole('status').getByText('has been revoked.').waitFor();
     expect(await page.evaluate('document.activeElement.id')).toBe('results');
     // Ids of one millisecond are in any order.
     const newest = laptop.token.id > phone.token.id ? laptop : phone;
@@ -321,7 +321,7 @@ describe('the page of the admin', () => {
     await page.getByLabel('User', { exact: true }).focus();
     await page.keyboard.type('ada');
     await press('Enter');
-    await page.getByRole('heading', { name: 'Whom do you mean' }).waitFor();
+    await page.getByRole('heading', { name: 'Several users match' }).waitFor();
     await press('Tab', 'Enter');
     await expect.poll(() => page.locator('#chosen').innerText()).toContain('Sessions of ada');
 
@@ -376,7 +376,7 @@ describe('the page of the admin', () => {
       await expectAccessible(page);
       await page.getByLabel('User', { exact: true }).fill('ada');
       await page.keyboard.press('Enter');
-      await page.getByRole('heading', { name: 'Whom do you mean' }).waitFor();
+      await page.getByRole('heading', { name: 'Several users match' }).waitFor();
       await expectAccessible(page);
       await admin.row('laptop').getByRole('button', { name: 'Details' }).click();
       await expectAccessible(page);
@@ -388,7 +388,7 @@ describe('the page of the admin', () => {
       await expectAccessible(page);
       await page.getByLabel('User id').fill('4711');
       await page.getByRole('button', { name: 'Issue', exact: true }).click();
-      await page.getByText('There is no such user').waitFor();
+      await page.getByText('User not found').waitFor();
       await expectAccessible(page);
       await page.getByLabel('User id').fill(String(ada.id));
       await page.getByRole('button', { name: 'Issue', exact: true }).click();
@@ -403,7 +403,7 @@ describe('the page of the admin', () => {
     const { page } = admin;
     await t.tokens.revokeToken(t.session.token);
     await page.getByRole('button', { name: 'Show', exact: true }).click();
-    await page.getByRole('alert').getByText('You are not signed in any more.').waitFor();
+    await page.getByRole('alert').getByText('You are no longer signed in.').waitFor();
     admin.complaints.splice(0);
   });
 });

@@ -56,7 +56,7 @@ describe('authentify doctor', () => {
     await cli.useOptions(SOUND);
     const readOnly = { ...cli.database.options, extra: { options: '-c default_transaction_read_only=on' } };
     const { code, stdout } = await cli.runOn(readOnly, 'doctor');
-    expect([code, stdout]).toEqual([1, expect.stringContaining('The database server takes no writes')]);
+    expect([code, stdout]).toEqual([1, expect.stringContaining('The database server is read-only')]);
 
     const { schema, tablePath } = cli.t.dataSource.getMetadata(cli.t.tokenEntity);
     await cli.t.dataSource.query(
@@ -76,7 +76,7 @@ describe('authentify doctor', () => {
     expect(code).toBe(1);
     expect(stdout).toContain('hashSecrets is empty');
     expect(stdout).toContain('(ASVS 7.3.2)');
-    expect(stdout).toContain('→ set the absolute life of a session');
+    expect(stdout).toContain('→ set the absolute end of a session');
     expect(stdout).toMatch(/2 things to change\n$/);
   });
 
@@ -107,7 +107,7 @@ describe('authentify doctor', () => {
 
   it('R79: says what a move from no key to one still leaves open, and how to end it without logging anybody out', async () => {
     await cli.useOptions({ ...SOUND, hashSecrets: [] });
-    expect((await cli.run('doctor')).stdout).toMatch(/\[null, key\].*\[key, null\].*\[key\]: nobody is logged out/s);
+    expect((await cli.run('doctor')).stdout).toMatch(/\[null, key\].*\[key, null\].*\[key\]; no one is logged out/s);
     const steps = [[null, ...SOUND.hashSecrets], [...SOUND.hashSecrets, null], SOUND.hashSecrets];
     const found: string[][] = [];
     for (const hashSecrets of steps) {

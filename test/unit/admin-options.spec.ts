@@ -17,7 +17,7 @@ describe('registering the admin', () => {
     ['one that is undefined, as after a circular import', { path: 'admin', guards: [CookieAuthGuard, undefined] }],
   ])('throws for %s', (_, options) => {
     expect(register(options as never)).toThrow(AuthentifyConfigurationError);
-    expect(register(options as never)).toThrow(/guards (is missing or empty|must hold guards only)/);
+    expect(register(options as never)).toThrow(/guards (is missing or empty|must contain only guards)/);
   });
 
   it.each([
@@ -43,10 +43,10 @@ describe('registering the admin', () => {
 
   it('names an action that is none, and those there are', () => {
     const message =
-      'nestjs-authentify: actions names "mint", which is none; known are list, revoke, edit, delete, issue';
+      'nestjs-authentify: actions contains an unknown action "mint"; known actions are list, revoke, edit, delete, issue';
     expect(register({ ...GOOD, actions: ['list', 'mint'] })).toThrow(message);
     for (const name of ['Issue', 'toString', '__proto__', 'revoke ', '']) {
-      expect(register({ ...GOOD, actions: [name] })).toThrow(`actions names "${name}"`);
+      expect(register({ ...GOOD, actions: [name] })).toThrow(`actions contains an unknown action "${name}"`);
     }
   });
 

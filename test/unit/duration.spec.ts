@@ -58,7 +58,7 @@ describe('a duration', () => {
     `${'0'.repeat(98)}15m`,
   ])('R27: refuses %j with a RangeError that says what to write', (value) => {
     expect(() => parseDuration(value)).toThrow(RangeError);
-    expect(() => parseDuration(value)).toThrow(/seconds as a number.*unit/);
+    expect(() => parseDuration(value)).toThrow(/number of seconds.*unit/);
   });
 
   it.each([

@@ -10,7 +10,7 @@ const LIMIT = 50;
 const byId = (id) => document.getElementById(id);
 const filters = byId('filters');
 
-/** Where the next page begins. */
+/** The cursor of the next page. */
 let next = null;
 let loading = new AbortController();
 
@@ -19,7 +19,7 @@ function go(changes) {
   void load();
 }
 
-/** Loads a page. A short one with a `next` goes on: rare things are looked for stretch by stretch. */
+/** Loads a page. A short page with a `next` is continued: rare sessions are searched in several requests. */
 async function load() {
   loading.abort();
   loading = new AbortController();
@@ -36,9 +36,9 @@ async function load() {
       found.push(...page.sessions);
       next = page.next;
       showRows(found);
-      if (next && found.length < LIMIT) say(`${count(found)}, looked back to ${absolute(timeOfId(next))} …`);
+      if (next && found.length < LIMIT) say(`${count(found)}, searched back to ${absolute(timeOfId(next))} …`);
     } while (next && found.length < LIMIT);
-    say(`${count(found)}${next ? ', and older ones' : ''}`);
+    say(`${count(found)}${next ? ', and there are older ones' : ''}`);
   } catch (error) {
     if (signal.aborted) return;
     say('');
@@ -92,13 +92,13 @@ function choose(userId) {
   go({ filters: { ...view.filters, user: String(userId) }, trail: [] });
 }
 
-/** Shows what has become of the list, and says why it has. */
+/** Loads the list again, and reports the change. */
 async function reload(done) {
   await load();
   if (byId('failure').textContent === '') say(done);
 }
 
-/** Does something to sessions, which says what it did, and shows what has become of the list. */
+/** Runs a change, loads the list again, and reports the result. */
 async function change(work) {
   try {
     await reload(await work());
@@ -113,7 +113,7 @@ async function revoke(session, leave) {
   leave?.();
   await change(async () => {
     await api.revoke(session.id);
-    return `The session of ${nameOf(session)} is revoked.`;
+    return `The session of ${nameOf(session)} has been revoked.`;
   });
 }
 
@@ -122,7 +122,7 @@ async function remove(session, leave) {
   leave?.();
   await change(async () => {
     const { deleted } = await api.remove(session.id);
-    return `The session of ${nameOf(session)} is ${deleted ? 'deleted' : 'revoked, and its row is kept'}.`;
+    return `The session of ${nameOf(session)} has been ${deleted ? 'deleted' : 'revoked; its row is kept'}.`;
   });
 }
 
@@ -131,7 +131,7 @@ async function revokeAll() {
   if (!(await wantsRevokeAll(user))) return;
   await change(async () => {
     await api.revokeAll(user);
-    return `All sessions of user ${user} are revoked.`;
+    return `All sessions of user ${user} have been revoked.`;
   });
 }
 
@@ -144,7 +144,7 @@ filters.addEventListener('submit', async (event) => {
   else go({ filters: { ...given, ...(user && { user }) }, trail: [] });
 });
 
-/** Looks for whom a text means; the sessions of the only one are shown, among several one is chosen. */
+/** Finds users by text. Shows the sessions of a single match; offers a choice of several. */
 async function find(search, given) {
   byId('failure').textContent = '';
   try {
@@ -158,7 +158,7 @@ async function find(search, given) {
 
 function offer(search, users, choose) {
   const title = byId('choices-title');
-  title.textContent = users.length === 0 ? `No user fits “${search}”` : `Whom do you mean by “${search}”?`;
+  title.textContent = users.length === 0 ? `No user matches “${search}”` : `Several users match “${search}”`;
   const choices = users.map((user) => {
     const button = document.createElement('button');
     button.type = 'button';

@@ -1,7 +1,7 @@
-/** The REST interface beside the page, wherever that is mounted. */
+/** The URL of the REST interface, relative to the page. */
 const HERE = new URL('..', import.meta.url);
 
-/** Why the server refused, in its words. */
+/** An error whose message is shown to the user. */
 export class Refusal extends Error {}
 
 async function send(path, { method = 'GET', body, signal } = {}) {
@@ -22,8 +22,8 @@ async function send(path, { method = 'GET', body, signal } = {}) {
 }
 
 function reasonOf(status, said) {
-  if (status === 401) return 'You are not signed in any more. Sign in, then load this page again.';
-  if (status === 503) return 'The database cannot answer. Try again.';
+  if (status === 401) return 'You are no longer signed in. Sign in, then reload this page.';
+  if (status === 503) return 'The database does not answer. Try again.';
   return [said?.message].flat().filter(Boolean).join('. ') || `The server answered ${status}.`;
 }
 

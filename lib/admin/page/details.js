@@ -8,7 +8,7 @@ const dates = document.getElementById('dates');
 const revoke = dialog.querySelector('[data-action=revoke]');
 const remove = dialog.querySelector('[data-action=delete]');
 
-/** One session in full. `on` has what may be done with it: `revoke`, `delete`, and `changed` for afterwards. */
+/** Shows one session in full. `on` has the handlers `revoke`, `delete` and, after a change, `changed`. */
 export function openDetails(session, on) {
   let current = session;
   dialog.querySelector('.failure').textContent = '';
@@ -25,7 +25,7 @@ export function openDetails(session, on) {
       if (!answer) return;
       current = answer.session;
       fill(current);
-      on.changed('The dates are saved.');
+      on.changed('The dates have been saved.');
     },
     { signal },
   );
@@ -41,7 +41,7 @@ function fill(session) {
   remove.hidden = keepsEnded && session.state === 'ended';
 }
 
-/** Only what was touched is sent: fields show whole seconds, sessions have milliseconds. */
+/** Only changed fields are sent: they show whole seconds, and sessions have milliseconds. */
 function changedDates(session) {
   const changed = {};
   for (const { name, value, disabled } of [dates.expiresAt, dates.refreshUntil]) {

@@ -1,10 +1,10 @@
 const byId = (id) => document.getElementById(id);
 
-/** What is to be done when a dialog is closed, by dialog. */
+/** The handlers to run when a dialog closes, by dialog. */
 const waiting = new Map();
 
 for (const dialog of document.querySelectorAll('dialog')) {
-  // Browsers tell of it a moment later, when the dialog may be open again.
+  // Browsers fire the event a moment later, when the dialog may be open again.
   dialog.addEventListener('close', () => dialog.open || settle(dialog));
 }
 
@@ -29,14 +29,14 @@ function settle(dialog) {
   whenClosed?.();
 }
 
-/** Opens a dialog; what listens to the signal listens until it is closed. */
+/** Opens a dialog; returns a signal that aborts when it closes. */
 export function open(dialog) {
   const opened = new AbortController();
   show(dialog, () => opened.abort());
   return opened.signal;
 }
 
-/** Runs the work of a form once at a time, and says in its dialog why it failed. */
+/** Runs the work of a form, once at a time, and shows an error in its dialog. */
 export async function attempt(form, work) {
   const failure = form.closest('dialog').querySelector('.failure');
   const button = form.querySelector('[type=submit]');
@@ -52,7 +52,7 @@ export async function attempt(form, work) {
   }
 }
 
-/** Asks before something that cannot be undone; resolves to whether it was wanted. */
+/** Asks for confirmation; resolves to the answer. */
 export function confirm({ title, text, yes }) {
   const dialog = byId('confirm');
   byId('confirm-title').textContent = title;

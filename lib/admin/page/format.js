@@ -11,7 +11,7 @@ const UNITS = [
   ['second', 1_000],
 ];
 
-/** An ISO date in the reader's own words and time zone. */
+/** An ISO date in the user's language and time zone. */
 export function absolute(iso) {
   const date = new Date(iso);
   return (date.getFullYear() === new Date().getFullYear() ? THIS_YEAR : OTHER_YEAR).format(date);
@@ -23,18 +23,18 @@ export function relative(iso) {
   return RELATIVE.format(Math.round(distance / length), unit);
 }
 
-/** An ISO date as `datetime-local` takes it: in this browser's time zone, to the second. */
+/** An ISO date in the format of `datetime-local`: in the time zone of the browser, to the second. */
 export function toLocal(iso) {
   const date = new Date(iso);
   return new Date(date - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
 }
 
-/** What a `datetime-local` or `date` field says, as ISO; a day may mean its end. */
+/** The value of a `datetime-local` or `date` field as ISO; a day may mean its end. */
 export function fromLocal(value, { endOfDay = false } = {}) {
   const date = new Date(value.includes('T') ? value : `${value}T00:00:00`);
   if (endOfDay) date.setDate(date.getDate() + 1);
   return date.toISOString();
 }
 
-/** When a session was opened, by its id: a UUID v7 begins with the milliseconds (RFC 9562). */
+/** The login time from a session id: a UUID v7 begins with the milliseconds (RFC 9562). */
 export const timeOfId = (id) => new Date(Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)).toISOString();

@@ -6,7 +6,7 @@ const form = document.getElementById('issue-form');
 const issued = document.getElementById('issued');
 const copied = document.getElementById('copied');
 
-/** Logs a user in, and shows the pair until the dialog is closed: nowhere else, and never again. */
+/** Issues tokens, and shows them only until the dialog is closed. */
 export function openIssue(userId, onIssued) {
   form.reset();
   form.querySelector('.failure').textContent = '';
@@ -50,7 +50,7 @@ function parse(text) {
   try {
     return JSON.parse(text);
   } catch {
-    throw new api.Refusal('The context is no JSON; write it like {"device": "laptop"}.');
+    throw new api.Refusal('The context is not valid JSON. Write it like {"device": "laptop"}.');
   }
 }
 
@@ -66,16 +66,16 @@ function showOnce(pair, signal) {
     place.hidden = token === null;
     offerCopy(place.querySelector('button'), slot, signal);
   }
-  // Escape closes dialogs; one pressed too soon would lose the token.
+  // Escape closes dialogs; pressing it too early would lose the token.
   dialog.addEventListener('cancel', (event) => event.preventDefault(), { signal });
   signal.addEventListener('abort', forget);
-  // Browsers keep whole pages for Back.
+  // Browsers keep the whole page for the back button.
   addEventListener('pagehide', forget, { signal });
   document.getElementById('issued-title').focus();
 }
 
 function offerCopy(button, slot, signal) {
-  // Browsers offer the clipboard to pages from https only; elsewhere the text can be selected.
+  // Browsers offer the clipboard only over HTTPS; without it, the user can select the text.
   button.hidden = !navigator.clipboard;
   button.addEventListener(
     'click',

@@ -3,23 +3,23 @@ import { absolute, relative } from './format.js';
 const STATES = { active: 'Active', idle: 'Idle', expired: 'Expired', ended: 'Ended' };
 const REASONS = {
   revoked: 'by hand',
-  'revoked-all': 'all of the user',
+  'revoked-all': 'all sessions of the user',
   'single-login': 'by a later login',
   'session-limit': 'by the session limit',
   'reuse-detected': 'refresh token reused',
   expired: 'after expiry',
 };
-/** Whether the app keeps the rows of ended sessions, whoever ends them. */
+/** Whether the app keeps the rows of ended sessions. */
 export const keepsEnded = document.body.dataset.ended === 'kept';
-/** What an absent date means. */
+/** The text for a missing date. */
 const ABSENT = {
   expiresAt: 'never',
   refreshUntil: 'no refresh token',
-  sessionExpiresAt: 'not fixed',
+  sessionExpiresAt: 'none',
   revokedAt: 'no',
 };
 
-/** Writes a session into the slots of a row or dialog: as text, never as markup, whatever it says. */
+/** Writes a session into the slots of a row or dialog, always as text, never as markup. */
 export function show(place, session) {
   const texts = {
     id: session.id,

@@ -1,8 +1,8 @@
 import { fromLocal } from './format.js';
 
 /**
- * What is shown, as the URL has it, so that Back, Reload and links work: the filters, and the cursors that led to this
- * page, the last one its own.
+ * The filters and the cursors that led to this page, the last one its own. They are in the URL, so that back, reload and
+ * links work.
  */
 export let view = viewOfUrl();
 let shownQuery = location.search;
@@ -12,7 +12,7 @@ function viewOfUrl() {
   return { filters, trail: history.state?.trail ?? (after ? [after] : []) };
 }
 
-/** Goes to another page or filter, with an entry in the browser's history. */
+/** Goes to another page or filter, and adds an entry to the browser history. */
 export function setView(changes) {
   view = { ...view, ...changes };
   const after = view.trail.at(-1);
@@ -21,10 +21,10 @@ export function setView(changes) {
   shownQuery = location.search;
 }
 
-/** Follows the browser's history. */
+/** Follows the browser history. */
 export function onHistory(changed) {
   addEventListener('popstate', () => {
-    // Skipping to the sessions is an entry, too, and shows nothing else.
+    // The link that skips to the sessions adds an entry too, but changes nothing.
     if (location.search === shownQuery) return;
     shownQuery = location.search;
     view = viewOfUrl();
@@ -32,7 +32,7 @@ export function onHistory(changed) {
   });
 }
 
-/** What the server is asked: days of the reader's time zone become instants, the last one whole. */
+/** The query for the server: days in the user's time zone become instants, and the last day is included. */
 export function queryOf({ createdFrom, createdTo, expiresFrom, expiresTo, ...rest }) {
   const instants = {
     createdFrom: createdFrom && fromLocal(createdFrom),

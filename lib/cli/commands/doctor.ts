@@ -7,7 +7,7 @@ import { type AppFlags, type OpenedRegistration, withRegistration } from '../reg
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** `authentify doctor`: what to change about options, database and table; exits with 1 where there is more than notes. */
+/** `authentify doctor`: checks options, database and table; exits with 1 if there are findings, not only notes. */
 export async function doctor(flags: AppFlags): Promise<void> {
   const check = async ({ options, health }: OpenedRegistration): Promise<void> => {
     const server = await health.server();
@@ -30,8 +30,8 @@ function serverFindings({ isReadOnly, splittingProxy }: ServerHealth): Finding[]
   if (isReadOnly) {
     findings.push({
       subject: 'The database server',
-      problem: 'takes no writes: nobody can log in or be logged out',
-      remedy: 'let the data source lead to the primary',
+      problem: 'is read-only: nobody can log in or be logged out',
+      remedy: 'connect the data source to the primary',
     });
   }
   if (splittingProxy !== undefined) {
@@ -39,7 +39,7 @@ function serverFindings({ isReadOnly, splittingProxy }: ServerHealth): Finding[]
       subject: 'sqlComment',
       problem: `is not set behind ${splittingProxy}: a replica that is behind accepts sessions that were revoked`,
       remedy:
-        "set it to what that proxy understands, such as 'NO LOAD BALANCE', unless its rules keep these reads on the primary",
+        "set it to the comment that this proxy understands, such as 'NO LOAD BALANCE', unless its rules send these reads to the primary",
     });
   }
   return findings;
@@ -51,22 +51,21 @@ function notesOn({ cachesAllQueries, hasReplicas, foldingColumns }: ServerHealth
   if (cachesAllQueries) {
     notes.push({
       subject: 'cache',
-      problem:
-        'of the data source answers all queries, also what you ask of TokenRepository; the library never reads it',
-      remedy: 'add .cache(false) to queries of sessions that must be true',
+      problem: 'of the data source answers all queries, including those of TokenRepository; the library never uses it',
+      remedy: 'add .cache(false) to queries of sessions that must be up to date',
     });
   }
   if (hasReplicas) {
     notes.push({
       subject: 'replication',
       problem:
-        'of the data source sends what you ask of TokenRepository to replicas; the library reads from the primary',
-      remedy: 'decide nothing about sessions by such queries',
+        'of the data source sends the queries of TokenRepository to replicas; the library reads from the primary',
+      remedy: 'do not use these queries for access decisions',
     });
   }
   const folding = foldingColumns.map((subject) => ({
     subject,
-    problem: 'has a collation that takes different texts for the same; look-ups by it are slower',
+    problem: 'has a collation that treats different texts as equal; queries by it are slower',
     remedy: 'give the column the collation "C"',
   }));
   return [...notes, ...folding];
@@ -89,7 +88,7 @@ async function schemaFindings(health: StoreHealth): Promise<Finding[]> {
   // Whoever gets the key of a deleted user next would inherit the sessions (R51).
   const owner = {
     subject: ownerWithoutCascade,
-    problem: 'is no foreign key with ON DELETE CASCADE',
+    problem: 'has no foreign key with ON DELETE CASCADE',
     remedy: CHANGE_TABLE,
     source: 'ASVS 7.4.2',
   };
@@ -100,7 +99,7 @@ async function indexFindings(health: StoreHealth): Promise<Finding[]> {
   return (await health.unusedIndexes()).map((subject) => ({
     subject,
     problem: 'has an index that the database does not use',
-    remedy: 'rebuild it, and see that the column has the type of the entity',
+    remedy: 'rebuild it, and make sure that the column has the type of the entity',
   }));
 }
 

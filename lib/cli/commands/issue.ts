@@ -10,7 +10,7 @@ export interface IssueFlags extends AppFlags {
   expiresIn?: string;
 }
 
-/** `authentify issue`: a login. Without `--json` there is no refresh token: nobody would be told it. */
+/** `authentify issue`: logs a user in. Without `--json` there is no refresh token, because it would not be printed. */
 export async function issue(flags: IssueFlags): Promise<void> {
   const options = {
     context: contextOf(flags.context),
@@ -23,7 +23,7 @@ export async function issue(flags: IssueFlags): Promise<void> {
         ? await tokens.generateCookieToken(flags.user, options)
         : await tokens.generateHeaderToken(flags.user, options);
     const expiry = issued.token.expiresAt?.toISOString() ?? 'never';
-    process.stderr.write(`Session ${issued.token.id}, expires: ${expiry}. The token is shown this once.\n`);
+    process.stderr.write(`Session ${issued.token.id}, expires: ${expiry}. The token is shown only once.\n`);
     print({ json: issued.toJSON(), text: issued.accessToken }, flags);
   });
 }

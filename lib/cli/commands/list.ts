@@ -15,7 +15,7 @@ export interface ListFlags extends AppFlags {
 
 const HEADINGS = ['ID', 'USER', 'TYPE', 'STATE', 'CREATED', 'LAST REFRESHED', 'EXPIRES', 'REFRESH UNTIL'];
 
-/** `authentify list`: a page of sessions, newest first; the next one goes on after its last id. */
+/** `authentify list`: a page of sessions, newest first; `--after` its last id gives the next page. */
 export async function list(flags: ListFlags): Promise<void> {
   await withRegistration(flags, async (registration) => {
     const now = Date.now();

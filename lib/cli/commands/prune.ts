@@ -1,7 +1,7 @@
 import { count, print, withProgress } from '../output.js';
 import { type AppFlags, withRegistration } from '../registration.js';
 
-/** `authentify prune`: the prune job, once, as safe beside others as in the app. */
+/** `authentify prune`: runs the prune job once; safe while other instances prune. */
 export async function prune(flags: AppFlags): Promise<void> {
   await withRegistration(flags, async ({ tokens, health }) => {
     const now = Date.now();

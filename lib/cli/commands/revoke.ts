@@ -7,10 +7,10 @@ export interface RevokeFlags extends AppFlags {
   user?: string;
 }
 
-/** `authentify revoke`: ends one session or all of a user; what has ended already is no failure. */
+/** `authentify revoke`: ends one session, or all sessions of a user; one that has already ended is not an error. */
 export async function revoke(flags: RevokeFlags): Promise<void> {
   const { id, user } = flags;
-  if ((id === undefined) === (user === undefined)) throw new UsageError('Give either --id or --user');
+  if ((id === undefined) === (user === undefined)) throw new UsageError('Use either --id or --user');
   await withRegistration(flags, async ({ tokens }) => {
     const ended =
       user === undefined ? await tokens.revokeToken({ id: id ?? '' }) : await tokens.revokeAllUserTokens(user);
