@@ -62,6 +62,13 @@ describe('the house', () => {
     ['swagger', 'the store', "import { SessionTable } from '../store/session-table.js';"],
     ['admin', 'SQL', "import { In } from 'typeorm';"],
     ['admin', 'the table', "import { SessionTable } from '../store/session-table.js';"],
+    ['admin', 'the way of a request', "import { Authenticator } from '../authentication/authenticator.js';"],
+    ['swagger', 'sessions', "import { Login } from '../sessions/login.js';"],
+    ['testing', 'the store', "import { SessionTable } from '../store/session-table.js';"],
+    ['cli', 'HTTP', "import { Challenge } from '../authentication/challenge.js';"],
+    ['cli', 'statements', "import { SessionWrites } from '../store/session-writes.js';"],
+    ['cli/commands', 'SQL', "import { DataSource } from 'typeorm';"],
+    ['cli/commands', 'the table', "import { SessionTable } from '../../store/session-table.js';"],
     ['events', 'the barrel', "import { TokenService } from '../index.js';"],
   ])('lib/%s must not know %s', (room, _, code) => {
     expect(lint(room, `${code}\n`)).toContain('no-restricted-imports');
