@@ -70,6 +70,8 @@ function defineModule(definition: DynamicModule, given: GivenExtras): DynamicMod
       ...(extras.guardAllRoutes ? [AllRoutesGuard, OverridableGuard] : []),
       ...(extras.autoRefresh ? SLIDING_EVERYWHERE : []),
       ...shared.providers,
+      // Last: of two providers for one class Nest keeps the later one.
+      ...extras.extraProviders,
     ],
     exports: shared.exports,
     controllers,

@@ -1,4 +1,4 @@
-import type { Type } from '@nestjs/common';
+import type { Provider, Type } from '@nestjs/common';
 import { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';
 import type { SessionRoutesOptions } from './session-routes/session-controller.js';
 import { AbstractAuthToken } from './sessions/entities/abstract-auth-token.js';
@@ -22,6 +22,11 @@ export interface AuthentifyExtras {
   name?: string;
   /** Adds routes to refresh, log out, list and end sessions. Default none. Your app provides the login. */
   sessionRoutes?: SessionRoutesOptions;
+  /**
+   * Providers of the module beside its own. One for a class of the library takes that class's place, as
+   * `{ provide: TokenCookies, useClass: PartitionedCookies }`, so that everything in the module uses it. Default none.
+   */
+  extraProviders?: Provider[];
 }
 
 /** The user entity of the app; the library creates the token entity for it (table `auth_tokens`). */
@@ -50,6 +55,7 @@ export interface ResolvedExtras extends Required<
   dataSource: string | undefined;
   name: string | undefined;
   sessionRoutes: SessionRoutesOptions | undefined;
+  extraProviders: readonly Provider[];
 }
 
 /** Every extra there is, with its default: Nest strips from the options only what is named here. */
@@ -62,6 +68,7 @@ export const DEFAULT_EXTRAS: { readonly [Name in keyof Required<GivenExtras>]: G
   autoRefresh: false,
   name: undefined,
   sessionRoutes: undefined,
+  extraProviders: undefined,
 };
 
 export const EXTRA_NAMES: readonly string[] = Object.keys(DEFAULT_EXTRAS);
@@ -81,6 +88,7 @@ export function resolveExtras(given: GivenExtras): ResolvedExtras {
     guardAllRoutes: flag(given, 'guardAllRoutes'),
     autoRefresh: flag(given, 'autoRefresh'),
     sessionRoutes: given.sessionRoutes,
+    extraProviders: extraProvidersOf(given),
   };
 }
 
@@ -93,6 +101,11 @@ export function nameOf({ name }: GivenExtras): string | undefined {
 function dataSourceOf({ dataSource }: GivenExtras): string | undefined {
   if (dataSource === undefined || (typeof dataSource === 'string' && dataSource !== '')) return dataSource;
   throw new AuthentifyConfigurationError('dataSource', 'must be the name of a TypeORM data source');
+}
+
+function extraProvidersOf({ extraProviders }: GivenExtras): readonly Provider[] {
+  if (extraProviders === undefined || Array.isArray(extraProviders)) return extraProviders ?? [];
+  throw new AuthentifyConfigurationError('extraProviders', 'must be a list of providers');
 }
 
 function tokenEntityOf({ userEntity, tokenEntity, name }: GivenExtras): Type<AbstractAuthToken> {

@@ -49,6 +49,7 @@ const sidebar: DefaultTheme.SidebarItem[] = [
       { text: 'Transactions', link: '/recipes/transactions' },
       { text: 'Custom columns and queries', link: '/recipes/token-entity' },
       { text: 'Hooks', link: '/recipes/hooks' },
+      { text: 'Credentials, refusals, cookies', link: '/recipes/overriding' },
       { text: 'Events', link: '/recipes/events' },
       { text: 'Migrations', link: '/recipes/migrations' },
       { text: 'Retention and pruning', link: '/recipes/pruning' },
