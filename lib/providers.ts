@@ -24,7 +24,6 @@ import { SessionRequests } from './session-routes/session-requests.js';
 import { SessionChecks } from './sessions/session-checks.js';
 import { SessionStore } from './sessions/session-store.js';
 import { Login } from './sessions/login.js';
-import { SessionLookup } from './store/lookup/session-lookup.js';
 import { TokenSecrets } from './sessions/token-secrets.js';
 import { Pruning } from './sessions/pruning.js';
 import { Refresh } from './sessions/refresh.js';
@@ -78,7 +77,6 @@ export const PROVIDERS: Provider[] = [
   ResponseHeaders,
   SchemaCheck,
   SessionChecks,
-  SessionLookup,
   SessionRequests,
   SessionTable,
   TokenSecrets,

@@ -1,19 +1,15 @@
 import type { SelectQueryBuilder } from 'typeorm';
 import type { AbstractAuthToken, AnyAuthToken, UserId } from '../sessions/entities/abstract-auth-token.js';
-import { type Page, SessionStore, type StoredSession } from '../sessions/session-store.js';
+import type { Page } from '../sessions/session-store.js';
 import { LIVE, prunable } from './session-conditions.js';
 import { newestFirst, olderThan, positionOf } from './login-order.js';
-import type { SessionTable } from './session-table.js';
-import type { SessionLookup } from './lookup/session-lookup.js';
+import { SessionLookups } from './session-lookups.js';
 import { assertUserExists, classesWithIsActive, withPresentUser } from './users.js';
 
 type Rows = SelectQueryBuilder<AbstractAuthToken>;
 
-/** The part of the store that reads; each method is one statement on the primary (R48). */
-export abstract class SessionReads<TToken extends AnyAuthToken> extends SessionStore<TToken> {
-  protected abstract readonly table: SessionTable<TToken>;
-  protected abstract readonly lookup: SessionLookup<TToken>;
-
+/** The part of the store that lists and searches; each method is one statement on the primary (R48). */
+export abstract class SessionReads<TToken extends AnyAuthToken> extends SessionLookups<TToken> {
   get tableName(): string {
     return this.table.rows.metadata.tableName;
   }
@@ -32,18 +28,6 @@ export abstract class SessionReads<TToken extends AnyAuthToken> extends SessionS
 
   classesWithIsActive(): ReadonlySet<unknown> {
     return classesWithIsActive(this.table.userMetadata);
-  }
-
-  findByAccess(digests: readonly string[]): Promise<TToken | null> {
-    return this.lookup.byAccessToken(digests);
-  }
-
-  findByFamily(digests: readonly string[]): Promise<StoredSession<TToken> | null> {
-    return this.lookup.byFamily(digests);
-  }
-
-  findByIds(ids: readonly string[]): Promise<TToken[]> {
-    return this.lookup.byIds(ids);
   }
 
   async liveOf(userId: UserId, now: number, { limit, before }: Page = {}): Promise<TToken[]> {

@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import {
   type Brackets,
   type EntityMetadata,
@@ -32,7 +32,6 @@ import { aboutSubscribers, hasMethod, listensTo } from './drivers/subscribers.js
 import { prunable } from './session-conditions.js';
 import { SessionReads } from './session-reads.js';
 import { SessionTable } from './session-table.js';
-import { SessionLookup } from './lookup/session-lookup.js';
 
 type Criteria = FindOptionsWhere<AbstractAuthToken>;
 
@@ -78,13 +77,11 @@ interface CompiledWrite {
  */
 @Injectable()
 export class SessionWrites<TToken extends AnyAuthToken = AbstractAuthToken> extends SessionReads<TToken> {
-  private readonly logger = new Logger(SessionWrites.name);
   /** Compiled when first needed: once the data source knows its entities. `null` = TypeORM has to. */
-  private compiled?: { insert: CompiledWrite | null; rotate: CompiledWrite };
+  private compiledWrites?: { insert: CompiledWrite | null; rotate: CompiledWrite };
 
   constructor(
     protected readonly table: SessionTable<TToken>,
-    protected readonly lookup: SessionLookup<TToken>,
     readonly events: AuthentifyEvents,
     @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
   ) {
@@ -100,7 +97,7 @@ export class SessionWrites<TToken extends AnyAuthToken = AbstractAuthToken> exte
     if (!transaction) return this;
     const table = this.table.within(transaction);
     const events = new MarkedEvents(this.events, { inTransaction: true });
-    return this.with({ table, lookup: this.lookup.within(table), events });
+    return this.with({ table, events });
   }
 
   attributedTo(attribution: Attribution): SessionWrites<TToken> {
@@ -114,7 +111,7 @@ export class SessionWrites<TToken extends AnyAuthToken = AbstractAuthToken> exte
   async prepare(): Promise<void> {
     this.table.check();
     await this.table.checkEngine();
-    this.lookup.prepare();
+    this.compiledLookup();
   }
 
   async insert(session: NewSession, userId: UserId): Promise<TToken> {
@@ -170,12 +167,12 @@ export class SessionWrites<TToken extends AnyAuthToken = AbstractAuthToken> exte
     return rotatedAt;
   }
 
-  private get writes(): NonNullable<typeof this.compiled> {
-    this.compiled ??= this.compile();
-    return this.compiled;
+  private get writes(): NonNullable<typeof this.compiledWrites> {
+    this.compiledWrites ??= this.compileWrites();
+    return this.compiledWrites;
   }
 
-  private compile(): NonNullable<typeof this.compiled> {
+  private compileWrites(): NonNullable<typeof this.compiledWrites> {
     const { statements } = this.table;
     const { metadata } = statements;
     const { beforeInsertListeners, afterInsertListeners, beforeUpdateListeners, afterUpdateListeners } = metadata;
@@ -328,12 +325,12 @@ export class SessionWrites<TToken extends AnyAuthToken = AbstractAuthToken> exte
     return isLost(error);
   }
 
-  private with(
-    changed: Partial<Pick<SessionWrites<TToken>, 'events'>> & Partial<Place<TToken>>,
-  ): SessionWrites<TToken> {
-    const { table = this.table, lookup = this.lookup, events = this.events } = changed;
-    const store = new SessionWrites(table, lookup, events, this.options);
-    store.compiled = this.writes;
+  /** The same store with another table or other events; what was compiled is shared. */
+  private with({ table = this.table, events = this.events }: Partial<Part<TToken>>): SessionWrites<TToken> {
+    const store = new SessionWrites(table, events, this.options);
+    this.compiledLookup();
+    store.reading = this.reading;
+    store.compiledWrites = this.writes;
     return store;
   }
 
@@ -363,10 +360,10 @@ export class SessionWrites<TToken extends AnyAuthToken = AbstractAuthToken> exte
   }
 }
 
-/** The tables and look-ups of a store. */
-interface Place<TToken extends AnyAuthToken> {
+/** The parts of a store that a transaction or an administrator changes. */
+interface Part<TToken extends AnyAuthToken> {
   table: SessionTable<TToken>;
-  lookup: SessionLookup<TToken>;
+  events: AuthentifyEvents;
 }
 
 /** Whether an INSERT is nothing but the library's values: the app has no column of its own. */
