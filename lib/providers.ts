@@ -9,7 +9,7 @@ import { SocketAuthenticator } from './authentication/sockets/socket-authenticat
 import { CookieTokenStrategy, HeaderTokenStrategy, PassportAuthenticator } from './authentication/strategies.js';
 import { TokenCookies } from './authentication/token-cookies.js';
 import { AuthentifyEvents } from './events/authentify-events.js';
-import { TokenDirectory } from './store/directory.js';
+import { SessionDirectory } from './store/session-directory.js';
 import { Administration } from './sessions/administration.js';
 import { UserDirectory } from './store/user-directory.js';
 import { SessionWatcher } from './sessions/watcher.js';
@@ -58,7 +58,7 @@ export const FOR_THE_LIBRARY: Record<string, Type<unknown>> = {
   Challenge,
   CrossSiteCheck,
   RequestAuthenticator,
-  TokenDirectory,
+  SessionDirectory,
   Administration,
   Sliding,
   UserDirectory,

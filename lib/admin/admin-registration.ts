@@ -4,7 +4,7 @@ import { UNNAMED } from '../module-extras.js';
 import { providerFor } from '../registrations.js';
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
-import { TokenDirectory } from '../store/directory.js';
+import { SessionDirectory } from '../store/session-directory.js';
 import { Administration } from '../sessions/administration.js';
 import { UserDirectory } from '../store/user-directory.js';
 import type { AnyAuthToken } from '../sessions/entities/abstract-auth-token.js';
@@ -17,7 +17,7 @@ export class AdminRegistration {
   constructor(
     readonly options: ResolvedOptions,
     readonly events: AuthentifyEvents,
-    readonly sessions: TokenDirectory<AnyAuthToken>,
+    readonly sessions: SessionDirectory<AnyAuthToken>,
     readonly administration: Administration<AnyAuthToken>,
     readonly users: UserDirectory,
   ) {}
@@ -25,7 +25,7 @@ export class AdminRegistration {
 
 /** @param name the name of the registration; default: the registration without a name. */
 export function adminRegistrationOf(name = UNNAMED): Provider<AdminRegistration> {
-  const parts = [AUTHENTIFY_OPTIONS, AuthentifyEvents, TokenDirectory, Administration, UserDirectory];
+  const parts = [AUTHENTIFY_OPTIONS, AuthentifyEvents, SessionDirectory, Administration, UserDirectory];
   return {
     provide: AdminRegistration,
     useFactory: (...given: ConstructorParameters<typeof AdminRegistration>) => new AdminRegistration(...given),

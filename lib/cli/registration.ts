@@ -8,7 +8,7 @@ import { AuthentifyConfigurationError } from '../errors/authentify-configuration
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { AbstractAuthToken } from '../sessions/entities/abstract-auth-token.js';
 import { TokenService } from '../sessions/token.service.js';
-import { TokenDirectory } from '../store/directory.js';
+import { SessionDirectory } from '../store/session-directory.js';
 import { StoreHealth } from '../store/health.js';
 import { assertSchema, leaveUnchecked } from '../store/schema-check.js';
 import { SessionTable } from '../store/session-table.js';
@@ -29,7 +29,7 @@ export interface AppFlags {
 export interface OpenedRegistration {
   options: ResolvedOptions;
   tokens: TokenService;
-  sessions: TokenDirectory;
+  sessions: SessionDirectory;
   users: UserDirectory;
   health: StoreHealth;
 }
@@ -56,7 +56,7 @@ export async function withRegistration<T>(
     return await work({
       options: resolved,
       tokens: app.get<TokenService>(TokenService),
-      sessions: app.get<TokenDirectory>(TokenDirectory),
+      sessions: app.get<SessionDirectory>(SessionDirectory),
       users: app.get(UserDirectory),
       health: new StoreHealth(dataSource, tokenEntity, app.get<SessionTable>(SessionTable), resolved.sqlComment),
     });

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type AbstractAuthToken, type IssuedTokens, TokenRepository } from 'nestjs-authentify';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TokenDirectory } from '../../lib/store/directory.js';
+import { SessionDirectory } from '../../lib/store/session-directory.js';
 import { ADAPTERS } from '../support/app.js';
 import type { User } from '../support/users.js';
 import { type AdminApp, startAdmin } from './admin-app.js';
@@ -230,7 +230,7 @@ describe('the list of very many sessions', () => {
       const oldest: IssuedTokens = await t.tokens.generateHeaderToken(user);
       await t.tokens.revokeToken(oldest.token);
       await fill(t, oldest.token.id, 5_500);
-      const directory = t.app.get(TokenDirectory);
+      const directory = t.app.get(SessionDirectory);
       const ended = { state: 'ended' as const, limit: 50, now: Date.now() };
       const first = await directory.page(ended);
       expect(first.sessions).toEqual([]);

@@ -1,7 +1,7 @@
 import type { AbstractAuthToken } from 'nestjs-authentify';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { TokenDirectory } from '../../lib/store/directory.js';
+import { SessionDirectory } from '../../lib/store/session-directory.js';
 import { SessionStore } from '../../lib/sessions/session-store.js';
 import { SessionTable } from '../../lib/store/session-table.js';
 import { startApp, type TestApp } from '../support/app.js';
@@ -127,7 +127,7 @@ describe.each(PLACES[DATABASE]!)('where the database orders ids by the collation
   it('R46: the list of everybody’s sessions, its pages and its filters go by the time of the login', async () => {
     const user = await t.createUser();
     const [first, second, third] = idsOf(await logIn(t, user)) as [string, string, string];
-    const directory = new TokenDirectory(t.app.get(SessionTable));
+    const directory = new SessionDirectory(t.app.get(SessionTable));
     const list = async (request: object): Promise<string[]> => {
       const page = { userId: user.id, limit: 9, now: Date.now(), ...request };
       return idsOf((await directory.page(page)).sessions);

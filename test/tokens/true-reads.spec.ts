@@ -14,7 +14,7 @@ import type { QueryResultCache } from 'typeorm/cache/QueryResultCache.js';
 import type { QueryResultCacheOptions } from 'typeorm/cache/QueryResultCacheOptions.js';
 import { firstValueFrom } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
-import { TokenDirectory } from '../../lib/store/directory.js';
+import { SessionDirectory } from '../../lib/store/session-directory.js';
 import { UserDirectory } from '../../lib/store/user-directory.js';
 import { SessionStore } from '../../lib/sessions/session-store.js';
 import { SessionTable } from '../../lib/store/session-table.js';
@@ -100,7 +100,7 @@ async function walk({ tokens, app }: TestApp, user: User): Promise<void> {
   expect(await tokens.verifyToken(third!.accessToken)).not.toBeNull();
 
   const table = app.get<SessionTable>(SessionTable);
-  const directory = new TokenDirectory(table);
+  const directory = new SessionDirectory(table);
   const page = { userId: user.id, limit: 9, now: Date.now() };
   const counts = async (): Promise<number[]> => [
     (await tokens.listUserTokens(user)).length,

@@ -45,7 +45,7 @@ function serverFindings({ isReadOnly, splittingProxy }: ServerHealth): Finding[]
   return findings;
 }
 
-/** What the app's own queries of sessions may meet; it changes no outcome of the library. */
+/** Notes concern only the app's own queries of sessions: nothing here changes an outcome of the library. */
 function notesOn({ cachesAllQueries, hasReplicas, foldingColumns }: ServerHealth): Finding[] {
   const notes: Finding[] = [];
   if (cachesAllQueries) {
@@ -71,7 +71,7 @@ function notesOn({ cachesAllQueries, hasReplicas, foldingColumns }: ServerHealth
   return [...notes, ...folding];
 }
 
-/** Where the table is not what the entity describes, else where its indexes are of no use, and what lies about in it. */
+/** Use of indexes and overdue rows are checked only in a table that fits its entity. */
 async function tableFindings(health: StoreHealth): Promise<Finding[]> {
   const misfits = await schemaFindings(health);
   return misfits.length > 0 ? misfits : [...(await indexFindings(health)), ...(await overdueFindings(health))];
@@ -85,7 +85,7 @@ async function schemaFindings(health: StoreHealth): Promise<Finding[]> {
     remedy: CHANGE_TABLE,
   }));
   if (ownerWithoutCascade === undefined) return [...faults, ...indexes];
-  // Whoever gets the key of a deleted user next would inherit the sessions (R51).
+  // The next user with the key of a deleted one would inherit the sessions (R51).
   const owner = {
     subject: ownerWithoutCascade,
     problem: 'has no foreign key with ON DELETE CASCADE',

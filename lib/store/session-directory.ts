@@ -9,7 +9,7 @@ import { STATE_CONDITIONS } from './session-conditions.js';
 
 type Rows = SelectQueryBuilder<AbstractAuthToken>;
 
-/** Which sessions to list; ranges include their start and not their end. */
+/** The conditions of a list; ranges include their start and exclude their end. */
 export interface SessionFilter {
   /** The owner's primary key. */
   userId?: UserId;
@@ -30,16 +30,16 @@ export interface PageRequest extends SessionFilter {
 
 export interface SessionPage<TToken extends AnyAuthToken> {
   sessions: TToken[];
-  /** Where the next page begins; `null` = there is no more. A page may be short, even empty, and not the last. */
+  /** The `after` of the next page; `null` on the last one. A page may be short, even empty, and not the last. */
   next: string | null;
 }
 
-/** How many rows one page looks at: what bounds its time, however rare what it looks for is. */
+/** The number of rows that one page looks at: it bounds the time, however rare a state is. */
 const WINDOW = 5_000;
 
 /** Everybody's sessions, page by page in the order of their logins. */
 @Injectable()
-export class TokenDirectory<TToken extends AnyAuthToken = AbstractAuthToken> {
+export class SessionDirectory<TToken extends AnyAuthToken = AbstractAuthToken> {
   constructor(private readonly table: SessionTable<TToken>) {}
 
   /** One session with its user, or `null`. */
@@ -72,7 +72,7 @@ export class TokenDirectory<TToken extends AnyAuthToken = AbstractAuthToken> {
     return { sessions, next: rows.length > request.limit ? (sessions.at(-1)?.id ?? null) : (floor?.id ?? null) };
   }
 
-  /** Where the last row is that this page looks at; `null` where that is the table's last. */
+  /** The position of the last row that this page looks at; `null` where that is the table's last. */
   private windowEnd(request: PageRequest, end: Position | null): Promise<Position | null> {
     return this.table.read(async (rows) => {
       const last = await newestFirst(this.within(rows, request, { end, floor: null }))
@@ -97,7 +97,7 @@ export class TokenDirectory<TToken extends AnyAuthToken = AbstractAuthToken> {
       .limit(WINDOW);
   }
 
-  /** What indexes answer: the time of the login, and owners. */
+  /** The conditions that indexes answer: the time of the login, and owners. */
   private within(rows: Rows, { userId, createdFrom, createdTo }: PageRequest, { end, floor }: Stretch): Rows {
     if (userId !== undefined) rows.where(this.table.ownedBy(userId));
     if (createdFrom) rows.andWhere('token.createdAt >= :createdFrom', { createdFrom: createdFrom.getTime() });
