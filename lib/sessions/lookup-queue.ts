@@ -1,6 +1,6 @@
 import type { Milliseconds } from '../options/duration.js';
 
-/** How a queue asks. */
+/** The manner of asking, which each queue chooses. */
 export interface QueueOptions<TAnswer> {
   /** How many look-ups may be under way at a time. */
   lanes: number;

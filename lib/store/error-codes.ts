@@ -5,7 +5,7 @@ export interface ErrorSource {
   options: Pick<DataSource['options'], 'type'>;
 }
 
-/** How an engine tells by its codes why a statement failed. */
+/** The codes by which an engine tells why a statement failed. */
 export interface ErrorCodes {
   /** Deadlock, serialization failure, lock timeout, busy: the statement did nothing and may be sent again (R36). */
   again: RegExp;
@@ -33,7 +33,7 @@ interface Engine extends ErrorCodes {
   codeIn(error: DriverError): string | undefined;
 }
 
-/** What drivers tell of an error. */
+/** The members of drivers' errors that tell their codes. */
 interface DriverError {
   code?: unknown;
   errno?: unknown;
@@ -151,12 +151,12 @@ function engineOf({ options }: ErrorSource): Engine {
   return ENGINES[options.type] ?? unknown;
 }
 
-/** What the codes of this data source's engine mean. */
+/** The codes of this data source's engine. */
 export function errorCodesOf(source: ErrorSource): ErrorCodes {
   return engineOf(source);
 }
 
-/** What an error says about the connection it came by (R72). */
+/** A fault of the connection that an error came by (R72). */
 export type Fault =
   /** The server did not answer, or ends it: whatever is sent next may wait for ever. */
   | 'lost'

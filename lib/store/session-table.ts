@@ -31,8 +31,6 @@ import { type Transaction, transactionOf } from './transaction.js';
 type Rows = Repository<AbstractAuthToken>;
 type Changes = Parameters<Rows['update']>[1];
 
-const logger = new Logger('AuthentifyModule');
-
 /** Sessions of which it was told that their context cannot be read; so many are enough to know. */
 const unreadable = new Set<string>();
 const MOST_TOLD = 100;
@@ -266,6 +264,8 @@ export class SessionTable<TToken extends AnyAuthToken = AbstractAuthToken> {
     return ownerOf(this.dataSource.getMetadata(this.entity)).column;
   }
 }
+
+const logger = new Logger(SessionTable.name);
 
 /** One such row says nothing about the others: it is listed and can be ended, and its tokens are good for nothing (R65). */
 function refuse(row: AbstractAuthToken): void {

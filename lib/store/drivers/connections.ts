@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { lackOf } from '../../private-part.js';
-import { faultOf, ownCodeOf } from '../error-codes.js';
+import { type Fault, faultOf, ownCodeOf } from '../error-codes.js';
 import { poolsOf, primaryPoolOf, STORE_PARTS } from './typeorm-internals.js';
 
 /** A connection of `pg`, `mysql2` or `mysql`, as its pool hands it out. */
@@ -56,7 +56,7 @@ export class StatementFailure extends Error {
 }
 
 /** Why a connection must not be used again. */
-export type Verdict = 'lost' | 'read-only' | StatementFailure['fate'];
+export type Verdict = Fault | 'misdirected';
 
 /**
  * The pooled connections of a data source, and which of them can be trusted (R72): once one fell silent, none that has not
@@ -143,9 +143,12 @@ export class Connections {
 
   async #checkOutTrusted<TLease extends Lease>(checkOut: () => Promise<TLease>): Promise<TLease> {
     for (;;) {
-      const lease = await checkOut().catch((error: unknown) => {
+      let lease: TLease;
+      try {
+        lease = await checkOut();
+      } catch (error) {
         throw new StatementFailure(error, 'unsent');
-      });
+      }
       if (this.#isTrusted(lease.connection)) return lease;
       lease.isBroken = true;
       await lease.release();

@@ -5,7 +5,7 @@ import { type Connection, Connections, drop, type Lease } from './connections.js
 import { logged, type Prepare, type Row, type StatementResult } from './driver.js';
 import { primaryPoolOf } from './typeorm-internals.js';
 
-/** What is used of the pool of `mysql2`. */
+/** The used part of the pool of `mysql2`. */
 interface MysqlPool {
   getConnection(done: Callback<MysqlConnection>): void;
   execute?: unknown;

@@ -6,7 +6,7 @@ import { type Connection, Connections, type Lease } from './connections.js';
 import { logged, type Prepare, type Row, type StatementResult } from './driver.js';
 import { primaryPoolOf } from './typeorm-internals.js';
 
-/** What is used of the pool of `pg`. */
+/** The used part of the pool of `pg`. */
 interface PostgresPool {
   connect(done: (error: unknown, connection: PostgresConnection, release: Release) => void): void;
   totalCount?: number;
@@ -126,7 +126,7 @@ class PostgresStatement {
   }
 }
 
-/** What a statement is called on the server, and its text there: both new when connections hold an outdated plan. */
+/** A statement's name on the server, and its text there: both new when connections hold an outdated plan. */
 interface NamedText {
   readonly name: string;
   readonly text: string;
@@ -137,7 +137,7 @@ function nameOf(text: string): string {
   return `authentify_${hash('sha256', text).slice(0, 16)}`;
 }
 
-/** What stands between a data source and PostgreSQL, which may not keep prepared statements. */
+/** A pooler that may stand between a data source and PostgreSQL, and may not keep prepared statements. */
 class PostgresPooler {
   static readonly #all = new WeakMap<DataSource, PostgresPooler>();
   readonly #logger = new Logger(PostgresPooler.name);

@@ -4,7 +4,7 @@ import { lackOf } from '../../private-part.js';
 import { logged, type Prepare, type Row, type StatementResult } from './driver.js';
 import { sqliteConnectionOf, STORE_PARTS } from './typeorm-internals.js';
 
-/** What is used of a connection of `better-sqlite3`. */
+/** The used part of a connection of `better-sqlite3`. */
 interface SqliteConnection {
   prepare(sql: string): SqliteStatement;
 }

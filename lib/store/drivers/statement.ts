@@ -12,7 +12,7 @@ import { sendText } from './typeorm.js';
 type Type = DataSource['options']['type'];
 type Values = Readonly<Record<string, unknown>>;
 
-/** Where statements are sent, and for which entity. */
+/** The data source that statements are sent to, and their entity. */
 export interface StatementSource {
   dataSource: DataSource;
   metadata: EntityMetadata;

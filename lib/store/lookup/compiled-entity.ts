@@ -16,7 +16,7 @@ const NAMED = /^ ?\S.* AS (["`])(\w+)\1$/s;
 /** Writes one member of an entity. */
 type Assign = (entity: ObjectLiteral, row: Row) => void;
 
-/** Where the values of a column are in the rows, once the statement is known. */
+/** The place of a column's values in the rows; it is known once the statement is. */
 export interface Place {
   at: number;
 }

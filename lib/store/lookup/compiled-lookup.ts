@@ -52,7 +52,7 @@ class DigestQuery {
   /** Makes the entity of a row. */
   readonly entityOf: (row: Row) => ObjectLiteral | null;
   private readonly entity: CompiledEntity;
-  /** Where the digest columns are in the rows. */
+  /** The places of the digest columns in the rows. */
   private readonly places: ReadonlyMap<DigestColumn, Place>;
   private readonly select: SelectQueryBuilder<ObjectLiteral>;
   private readonly source: StatementSource;
@@ -93,8 +93,9 @@ class DigestQuery {
   }
 
   /** The row under one of these digests, which are those of one token, one per key. */
-  async find(digests: readonly string[], transaction?: Transaction): Promise<Row | undefined> {
-    return transaction ? answerUnder(digests, await this.read(digests, transaction)) : this.queue.find(digests);
+  find(digests: readonly string[], transaction?: Transaction): Promise<Row | undefined> {
+    if (!transaction) return this.queue.find(digests);
+    return this.read(digests, transaction).then((rows) => answerUnder(digests, rows));
   }
 
   /** The digests in a row, of the columns that are read. */
@@ -138,7 +139,7 @@ export function copyOfRow(row: Row): Row {
   return row.map(copyOf);
 }
 
-/** What drivers parse, such as JSON and dates, could be changed by a request; values of other classes are shared. */
+/** A request could change a value that the driver parsed, such as JSON or a date; values of other classes are shared. */
 function copyOf(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Buffer.isBuffer(value)) return Buffer.from(value);
