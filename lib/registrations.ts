@@ -1,5 +1,6 @@
 import { type DynamicModule, Inject, Logger, type Type } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
+import { type AppModule, modulesOf } from './authentication/platform-internals.js';
 import { AUTH_TOKEN_ENTITY, AUTHENTIFY_OPTIONS } from './constants.js';
 import { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';
 import { UNNAMED } from './module-extras.js';
@@ -13,8 +14,6 @@ const SHARED: readonly (readonly [name: string, token: Type<unknown> | symbol])[
 });
 
 const NAMES = new Map<unknown, string>(SHARED.map(([name, token]) => [token, name]));
-
-type ModuleOf<T> = T extends Map<string, infer TModule> ? TModule : never;
 
 /**
  * The injection token of one of this library's classes in the registration of that `name`; the one without a name is
@@ -72,9 +71,9 @@ function tokenOf(registration: string, shared: string): string {
 }
 
 /** The registrations of an app by name, each as the module it is. */
-export function registrationsIn(modules: ModulesContainer): Map<string, ModuleOf<ModulesContainer>> {
+export function registrationsIn(modules: ModulesContainer): Map<string, AppModule> {
   return new Map(
-    [...modules.values()].flatMap((module) =>
+    modulesOf(modules).flatMap((module) =>
       [...module.providers.keys()].flatMap((token) => {
         const [, name] = /^authentify:(\w+):/.exec(String(token)) ?? [];
         return name !== undefined && token === providerFor(name, AUTHENTIFY_OPTIONS) ? [[name, module] as const] : [];
@@ -103,7 +102,7 @@ export function tellWhomGetGives(modules: ModulesContainer): void {
  * @throws AuthentifyConfigurationError where several share the same with the same modules, or guard the same routes.
  */
 export function assertApart(modules: ModulesContainer, forAllRoutes: Type<unknown>): void {
-  const registrations = [...modules.values()].filter(({ providers }) => providers.has(AUTH_TOKEN_ENTITY));
+  const registrations = modulesOf(modules).filter(({ providers }) => providers.has(AUTH_TOKEN_ENTITY));
   const shared = registrations.filter(({ isGlobal }) => isGlobal).flatMap((one) => Array.from(one.exports));
   if (new Set(shared).size < shared.length) {
     throw new AuthentifyConfigurationError(

@@ -1,11 +1,11 @@
-import { Inject, Injectable, type OnModuleInit, Scope, type ScopeOptions, type Type } from '@nestjs/common';
-import { SCOPE_OPTIONS_METADATA } from '@nestjs/common/constants.js';
-import { ModuleRef, ModulesContainer } from '@nestjs/core';
+import { Inject, Injectable, type OnModuleInit, Scope, type Type } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import { AUTHENTIFY_OPTIONS } from '../constants.js';
 import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
 import type { AuthHandler, AuthHandlerInput, AuthHandlerResult, AuthHook } from '../options/auth-handler.js';
 import { isHandlerClass } from '../options/option-checks.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
+import { scopeOf } from './platform-internals.js';
 
 type Handle = AuthHandler['handle'];
 type HookName = 'postAuthHandler' | 'postAutoRefreshHandler';
@@ -16,13 +16,11 @@ export class AuthHooks implements OnModuleInit {
   // Private to the language too: `inspect` would follow Nest's container down to the app's own options (R63).
   readonly #options: ResolvedOptions;
   readonly #moduleRef: ModuleRef;
-  readonly #modules: ModulesContainer;
   readonly #handlers = new Map<HookName, Handle>();
 
-  constructor(@Inject(AUTHENTIFY_OPTIONS) options: ResolvedOptions, moduleRef: ModuleRef, modules: ModulesContainer) {
+  constructor(@Inject(AUTHENTIFY_OPTIONS) options: ResolvedOptions, moduleRef: ModuleRef) {
     this.#options = options;
     this.#moduleRef = moduleRef;
-    this.#modules = modules;
   }
 
   async onModuleInit(): Promise<void> {
@@ -51,8 +49,9 @@ export class AuthHooks implements OnModuleInit {
 
   /** @throws AuthentifyConfigurationError for a class of which there is one for each request, or none at all. */
   private async handlerOf(name: HookName, type: Type<AuthHandler>): Promise<AuthHandler> {
-    const isProvided = [...this.#modules.values()].some(({ providers }) => providers.has(type));
-    const scope = isProvided ? this.#moduleRef.introspect(type).scope : scopeOf(type);
+    const provided = this.#providedScopeOf(type);
+    const isProvided = provided !== undefined;
+    const scope = provided ?? scopeOf(type);
     if (scope === Scope.REQUEST) {
       throw new AuthentifyConfigurationError(
         name,
@@ -73,8 +72,13 @@ export class AuthHooks implements OnModuleInit {
       );
     }
   }
-}
 
-function scopeOf(type: Type<unknown>): Scope | undefined {
-  return (Reflect.getMetadata(SCOPE_OPTIONS_METADATA, type) as ScopeOptions | undefined)?.scope;
+  /** The scope of a class that some module provides; `undefined` where none does. */
+  #providedScopeOf(type: Type<unknown>): Scope | undefined {
+    try {
+      return this.#moduleRef.introspect(type).scope;
+    } catch {
+      return undefined;
+    }
+  }
 }

@@ -7,7 +7,15 @@ import type { ResolvedOptions } from '../options/resolved-options.js';
 import { RequestAuthenticator } from './authenticator.js';
 import { credentialInHeader } from './credentials/authorization-header.js';
 import { credentialInCookies } from './credentials/cookies.js';
+import { isInstanceOf, modulesOf } from './platform-internals.js';
 import type { Credential, TransportRequest } from './request.js';
+
+/** What Passport puts on a strategy before it runs it. */
+interface PassportActions {
+  success(user: unknown, info?: unknown): void;
+  fail(): void;
+  error(error: unknown): void;
+}
 
 /**
  * Answers Passport's own guard, `AuthGuard` of `@nestjs/passport`. Passport keeps strategies by name for the whole
@@ -36,11 +44,22 @@ export class PassportAuthenticator {
   }
 
   /**
+   * Tells Passport what a strategy came to. `@nestjs/passport` would do so too, but promises nowhere that it takes the
+   * list apart.
+   */
+  tell(strategy: object, outcome: Promise<[user: unknown, token: unknown] | null>): void {
+    const actions = strategy as PassportActions;
+    outcome
+      .then((found) => (found ? actions.success(...found) : actions.fail()))
+      .catch((error: unknown) => actions.error(error));
+  }
+
+  /**
    * @throws Error where the application has several registrations: Passport knows their strategies by one name, so it
    * would take customers for staff.
    */
   assertOnlyRegistration(): void {
-    const registrations = [...this.#modules.values()].filter(({ providers }) => providers.has(PassportAuthenticator));
+    const registrations = modulesOf(this.#modules).filter(({ providers }) => providers.has(PassportAuthenticator));
     if (registrations.length === 1) return;
     throw new Error(
       'nestjs-authentify: AuthGuard of @nestjs/passport cannot tell the registrations of this application apart; use ' +
@@ -52,9 +71,7 @@ export class PassportAuthenticator {
   private assertServes({ app, server }: TransportRequest): void {
     const serving = app ?? server;
     const own: unknown = this.host.httpAdapter?.getInstance();
-    if (serving === undefined || serving === own) return;
-    // Fastify gives plugins instances of their own that inherit from the application's.
-    if (typeof own === 'object' && own !== null && Object.prototype.isPrototypeOf.call(own, serving)) return;
+    if (serving === undefined || isInstanceOf(own, serving)) return;
     throw new Error(
       "nestjs-authentify: Passport ran another application's strategy; use HeaderAuthGuard, CookieAuthGuard or " +
         'AuthentifyGuard where several applications share a process',
@@ -76,9 +93,9 @@ export class HeaderTokenStrategy extends PassportStrategy(Strategy, HEADER_STRAT
   }
 
   /** Called by Passport. @throws Error where Passport cannot tell which registration was meant. */
-  override authenticate(request: never, options?: unknown): void {
+  override authenticate(request: never, _options?: unknown): void {
     this.passport.assertOnlyRegistration();
-    super.authenticate(request, options);
+    this.passport.tell(this, this.validate(request));
   }
 
   /** User and token, or `null` when nothing was presented. @throws HttpException for a bad credential. */
@@ -106,9 +123,9 @@ export class CookieTokenStrategy extends PassportStrategy(Strategy, COOKIE_STRAT
   }
 
   /** Called by Passport. @throws Error where Passport cannot tell which registration was meant. */
-  override authenticate(request: never, options?: unknown): void {
+  override authenticate(request: never, _options?: unknown): void {
     this.passport.assertOnlyRegistration();
-    super.authenticate(request, options);
+    this.passport.tell(this, this.validate(request));
   }
 
   /** User and token, or `null` when nothing was presented. @throws HttpException for a bad credential or a foreign site. */

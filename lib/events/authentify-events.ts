@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { Observable, type Observer, Subject, Subscriber, Subscription } from 'rxjs';
+import { Observable, type Observer, Subject, Subscription } from 'rxjs';
 import type { AuthType } from '../sessions/auth-type.js';
 import type { AnyAuthToken } from '../sessions/entities/abstract-auth-token.js';
 import type { AuthentifyEvent, RejectionReason, RevokedEvent } from './authentify-event.js';
@@ -28,8 +28,8 @@ class ResilientObservable<T> extends Observable<T> {
     new ResilientObservable(this.#chain.pipe(...operators), this.#count)) as Observable<T>['pipe'];
 
   override subscribe(observerOrNext?: Partial<Observer<T>> | ((value: T) => void) | null): Subscription {
-    // rxjs itself, as in `merge` and `firstValueFrom`: it forwards errors to its own consumer.
-    if (observerOrNext instanceof Subscriber) return this.#chain.subscribe(observerOrNext);
+    // An observer that can be unsubscribed is one of rxjs's own, as in `merge`: it forwards errors to its own consumer.
+    if (observerOrNext instanceof Subscription) return this.#chain.subscribe(observerOrNext);
     const observer = typeof observerOrNext === 'function' ? { next: observerOrNext } : (observerOrNext ?? {});
     const subscription = new Subscription();
     const listen = (): void => {

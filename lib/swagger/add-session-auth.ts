@@ -2,6 +2,7 @@ import type { INestApplicationContext, Type } from '@nestjs/common';
 import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import type { DocumentBuilder } from '@nestjs/swagger';
 import { AllRoutesGuard } from '../authentication/guards/all-routes.guard.js';
+import { modulesOf } from '../authentication/platform-internals.js';
 import { AUTHENTIFY_OPTIONS } from '../constants.js';
 import { UNNAMED } from '../module-extras.js';
 import { providerFor, registrationsIn } from '../registrations.js';
@@ -48,7 +49,7 @@ export function addSessionAuth(app: App, builder: DocumentBuilder, registration?
     for (const controller of controllers.keys()) documentSessionRoutes(controller as Type, name);
   }
   const controllers = new Set(
-    [...modules.values()].flatMap((module) => Array.from(module.controllers.keys() as Iterable<Type>)),
+    modulesOf(modules).flatMap((module) => Array.from(module.controllers.keys() as Iterable<Type>)),
   );
   const own = [...controllers].filter(({ prototype }) => !(prototype instanceof SessionRoutes));
   const checked = [...registrations.keys()].filter((name) => optionsOf(app, name).csrf !== false);

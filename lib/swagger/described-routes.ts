@@ -1,13 +1,11 @@
 import { RequestMethod, type Type } from '@nestjs/common';
 import { MetadataScanner } from '@nestjs/core';
 import { ApiResponse, DECORATORS } from '@nestjs/swagger';
+import { foundByPlugin, routeKeys } from '../authentication/platform-internals.js';
 import { type Answer, decoratorsOf, REFUSALS } from './answers.js';
 import { accessOf, type GlobalGuards, type Requirement, type RouteAccess, Unmarked } from './route-access.js';
 
-/** Nest's metadata keys of a route: its path, its method, the status of `@HttpCode`. */
-const PATH = 'path';
-const METHOD = 'method';
-const HTTP_CODE = '__httpCode__';
+const KEYS = routeKeys();
 
 const SAFE = new Set<unknown>([RequestMethod.GET, RequestMethod.HEAD, RequestMethod.OPTIONS]);
 
@@ -89,7 +87,7 @@ function override(handler: object, security: Requirement[]): void {
 /** The library's answers instead of a route's. */
 function refusalsOf(access: RouteAccess, handler: object, { checkedSchemes }: Surroundings): Answer[] {
   const { security = [], needsPermission, needsFreshLogin } = access;
-  const isUnsafe = !SAFE.has(Reflect.getMetadata(METHOD, handler));
+  const isUnsafe = !SAFE.has(Reflect.getMetadata(KEYS.method, handler));
   const takesCookies = security.some((requirement) =>
     Object.keys(requirement).some((name) => checkedSchemes.has(name)),
   );
@@ -107,7 +105,7 @@ function handlersOf({ prototype }: Type): { name: string; handler: object }[] {
   return new MetadataScanner()
     .getAllMethodNames(prototype as object)
     .map((name) => ({ name, handler: (prototype as Record<string, object>)[name]! }))
-    .filter(({ handler }) => Reflect.hasMetadata(PATH, handler) && !isExcluded(handler));
+    .filter(({ handler }) => Reflect.hasMetadata(KEYS.path, handler) && !isExcluded(handler));
 }
 
 function isExcluded(handler: object): boolean {
@@ -121,18 +119,8 @@ function answersOf(target: object): object {
 
 /** The status of a route's success. */
 function successOf(handler: object): number {
-  const stated = Reflect.getMetadata(HTTP_CODE, handler) as number | undefined;
-  return stated ?? (Reflect.getMetadata(METHOD, handler) === RequestMethod.POST ? 201 : 200);
-}
-
-/** The type of a success, as the compiler plugin of @nestjs/swagger found it; it adds that only where nothing is described. */
-function foundByPlugin(controller: object, name: string): { type?: Type } {
-  const { _OPENAPI_METADATA_FACTORY: found } = controller as Compiled;
-  return found?.()[name] ?? {};
-}
-
-interface Compiled {
-  _OPENAPI_METADATA_FACTORY?: () => Record<string, { type?: Type }>;
+  const stated = Reflect.getMetadata(KEYS.httpCode, handler) as number | undefined;
+  return stated ?? (Reflect.getMetadata(KEYS.method, handler) === RequestMethod.POST ? 201 : 200);
 }
 
 /** Gives a controller its own metadata, so that changes do not reach its subclasses or base class. */

@@ -1,4 +1,5 @@
 import type { ExecutionContext } from '@nestjs/common';
+import { mercuriusConnectionOf } from '../platform-internals.js';
 import type { UpgradeRequest, WsSocket } from '../sockets/socket.js';
 import { socketRequestOf } from '../sockets/socket-request.js';
 import { opensWebSocket, type TransportRequest } from '../request.js';
@@ -22,9 +23,7 @@ interface GraphqlContext {
   res?: unknown;
   /** Of Mercurius, whose driver for federations gives no `req`; for a subscription no more than a holder of its request. */
   reply?: { request?: TransportRequest };
-  /** Of Mercurius, for a subscription. The socket is there if the app put it there. */
-  _connectionInit?: unknown;
-  request?: UpgradeRequest;
+  /** Of a subscription on Mercurius, if the app put it there. */
   socket?: WsSocket;
 }
 
@@ -77,14 +76,13 @@ function isInfo(arg: unknown): boolean {
   return typeof schema?.getType === 'function' && parentType !== undefined;
 }
 
-function connectionOf({ req, request, socket, ...mercurius }: GraphqlContext): Connection | undefined {
+function connectionOf(context: GraphqlContext): Connection | undefined {
+  const { req, socket } = context;
   if (req?.extra?.request) {
     return { socket: req.extra.socket, upgrade: req.extra.request, params: req.connectionParams };
   }
-  if (request && '_connectionInit' in mercurius) {
-    return { socket, upgrade: request, params: mercurius._connectionInit };
-  }
-  return undefined;
+  const connection = mercuriusConnectionOf<Connection['upgrade']>(context);
+  return connection && { socket, ...connection };
 }
 
 /** One request for all operations of a socket, so that it is authenticated once, and closed when its session ends. */

@@ -9,6 +9,7 @@ import {
 } from '@nestjs/common';
 import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import { AuthentifyConfigurationError } from '../../errors/authentify-configuration.error.js';
+import { modulesOf } from '../platform-internals.js';
 import { AuthentifyGuard } from './authentify.guard.js';
 import { routeOf } from './route.js';
 
@@ -57,7 +58,7 @@ export class AllRoutesGuard implements CanActivate, OnModuleInit {
 
   /** The guard as provided; in a test, what it was overridden with, as a provider or as a guard. */
   private guardOf(type: Type<CanActivate>): CanActivate {
-    const own = [...this.#modules.values()].find(({ providers }) => providers.has(AllRoutesGuard));
+    const own = modulesOf(this.#modules).find(({ providers }) => providers.has(AllRoutesGuard));
     const made = [own?.injectables.get(type), own?.providers.get(type)].filter((one) => one !== undefined);
     if (!made.every((one) => one.isDependencyTreeStatic())) {
       throw new AuthentifyConfigurationError(

@@ -1,5 +1,5 @@
 import { type CanActivate, type ExecutionContext, SetMetadata, type Type } from '@nestjs/common';
-import { namedGuards, ownNamedGuards } from './named-guards.js';
+import { namedGuards, ownNamedGuards } from '../platform-internals.js';
 import { type RequirementKind, REQUIREMENT_KINDS } from './requirements.js';
 
 /** Metadata key of `@Public()`. */
