@@ -21,7 +21,7 @@ import type { SessionRoutes } from './session-routes/session-routes.js';
 import type { AbstractAuthToken, AnyAuthToken } from './sessions/entities/abstract-auth-token.js';
 import { describeToClassTransformer } from './sessions/class-transformer.js';
 import { SessionStore } from './sessions/session-store.js';
-import { UserActivity } from './sessions/session-checks.js';
+import { UserActivity } from './sessions/user-activity.js';
 
 /** Where the options of `forRootAsync` may come from. */
 const SOURCES = ['useFactory', 'useClass', 'useExisting'];

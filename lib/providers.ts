@@ -14,14 +14,13 @@ import { Administration } from './sessions/administration.js';
 import { UserDirectory } from './store/user-directory.js';
 import { SessionWatcher } from './sessions/watcher.js';
 import { Sliding } from './sessions/sliding.js';
-import { Verification } from './sessions/verification.js';
+import { SessionChecks, Verification } from './sessions/verification.js';
 import { TokenRepository } from './store/token.repository.js';
 import { TokenService } from './sessions/token.service.js';
 import { pruneJobProvider } from './sessions/prune-schedule.js';
 import { ResponseHeaders } from './authentication/transports.js';
 import { SchemaCheck } from './store/schema-check.js';
 import { SessionRequests } from './session-routes/session-requests.js';
-import { SessionChecks } from './sessions/session-checks.js';
 import { SessionStore } from './sessions/session-store.js';
 import { Login } from './sessions/login.js';
 import { TokenSecrets } from './sessions/token-secrets.js';
@@ -29,7 +28,7 @@ import { Pruning } from './sessions/pruning.js';
 import { Refresh } from './sessions/refresh.js';
 import { SessionTable } from './store/session-table.js';
 import { SessionWrites } from './store/session-writes.js';
-import { UserActivity } from './sessions/session-checks.js';
+import { UserActivity } from './sessions/user-activity.js';
 
 // What every registration provides. The keys are the names in injection tokens. They are written down here and never read
 // from a class, because bundlers rename classes, and may give two of them one name.

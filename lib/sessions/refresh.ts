@@ -17,7 +17,7 @@ import {
   ownLifetimes,
   readOverrides,
 } from './lifetimes.js';
-import { SessionChecks } from './session-checks.js';
+import { SessionChecks } from './verification.js';
 import { SessionStore, type StoredSession } from './session-store.js';
 import { type DigestForm, type PresentedRefreshToken, sameDigest, TokenSecrets } from './token-secrets.js';
 

@@ -9,7 +9,7 @@ import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AbstractAuthToken, AnyAuthToken, UserId } from './entities/abstract-auth-token.js';
 import { deadlineOf } from './lifetimes.js';
 import { LookupQueue } from './lookup-queue.js';
-import { SessionChecks } from './session-checks.js';
+import { SessionChecks } from './verification.js';
 import { SessionStore } from './session-store.js';
 
 /** The longest that Node's timers can wait. */

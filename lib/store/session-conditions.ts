@@ -1,5 +1,5 @@
 import { Brackets, IsNull, LessThanOrEqual } from 'typeorm';
-import { stored } from '../sessions/entities/transformers.js';
+import { stored } from '../sessions/entities/abstract-auth-token.js';
 import { upToTheHour } from '../sessions/lifetimes.js';
 import type { SessionState } from '../sessions/state.js';
 

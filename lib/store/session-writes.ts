@@ -17,13 +17,13 @@ import { AuthentifyEvents } from '../events/authentify-events.js';
 import { MarkedEvents } from '../events/marked-events.js';
 import type { TransactionOptions } from '../options/call-options.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
-import type {
-  AbstractAuthToken,
-  AnyAuthToken,
-  RevokedReason,
-  UserId,
+import {
+  type AbstractAuthToken,
+  type AnyAuthToken,
+  type RevokedReason,
+  stored,
+  type UserId,
 } from '../sessions/entities/abstract-auth-token.js';
-import { stored } from '../sessions/entities/transformers.js';
 import { type Deadlines, pruneAtOf } from '../sessions/lifetimes.js';
 import type { Ending, NewSession, Replaced, StoredDigests, StoredSession } from '../sessions/session-store.js';
 import { isLost, isUnanswered } from './database-errors.js';

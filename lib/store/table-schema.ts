@@ -1,7 +1,6 @@
 import type { EntityMetadata, QueryRunner } from 'typeorm';
 import { isBigInteger, typeOf } from './column-types.js';
-import { AbstractAuthToken } from '../sessions/entities/abstract-auth-token.js';
-import { instantTransformer } from '../sessions/entities/transformers.js';
+import { AbstractAuthToken, instantTransformer } from '../sessions/entities/abstract-auth-token.js';
 import { dataSourceOf } from './drivers/typeorm-internals.js';
 import { joinUser, ownerOf } from './users.js';
 import { DIGEST_COLUMNS } from './session-table.js';

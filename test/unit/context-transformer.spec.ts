@@ -1,8 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { contextTransformer } from '../../lib/sessions/entities/transformers.js';
+import { contextTransformer, isPast } from '../../lib/sessions/entities/abstract-auth-token.js';
 import { UNREADABLE } from '../../lib/sessions/context.js';
-import { isPast } from '../../lib/sessions/entities/abstract-auth-token.js';
 
 const stored = (context: unknown) => contextTransformer.to(context) as string;
 const read = (text: unknown) => contextTransformer.from(text) as unknown;

@@ -1,6 +1,6 @@
 import { In, LessThanOrEqual, Not } from 'typeorm';
 import { describe, expect, it } from 'vitest';
-import { instantTransformer } from '../../lib/sessions/entities/transformers.js';
+import { instantTransformer } from '../../lib/sessions/entities/abstract-auth-token.js';
 
 describe('R24: an instant', () => {
   const instant = new Date(1_795_881_600_123);

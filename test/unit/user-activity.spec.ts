@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
 import type { SessionStore } from '../../lib/sessions/session-store.js';
-import { UserActivity } from '../../lib/sessions/session-checks.js';
+import { UserActivity } from '../../lib/sessions/user-activity.js';
 
 describe('the default of isUserActive', () => {
   // The store is asked at boot only, for entities that must have isActive.
