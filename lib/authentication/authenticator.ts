@@ -8,7 +8,7 @@ import { hiddenField } from '../sessions/hidden.js';
 import { AuthHooks } from './hooks.js';
 import type { Credential, TransportRequest } from './request.js';
 import { CrossSiteCheck } from './csrf.js';
-import { INVALID_TOKEN, unauthorized } from './denials.js';
+import { INVALID_TOKEN, unauthorized } from './refusals.js';
 import { closed, closeSocket, type Socket } from './sockets/socket.js';
 
 /** What a request was authenticated with. */

@@ -8,7 +8,7 @@ import type { AnyAuthToken } from '../sessions/entities/abstract-auth-token.js';
 import { Sliding } from '../sessions/sliding.js';
 import { AuthHooks } from './hooks.js';
 import { Challenge, refusalOf } from './challenge.js';
-import { unauthorized } from './denials.js';
+import { unauthorized } from './refusals.js';
 import { routeOf } from './guards/route.js';
 import { assertRequirements } from './guards/requirement.guard.js';
 import { type Authentication, RequestAuthenticator } from './authenticator.js';
@@ -65,7 +65,7 @@ export class AutoRefreshInterceptor implements NestInterceptor {
     const outcome = await this.slider.slide(token, rawToken, deadlines);
     if (outcome === 'unchanged') return;
     if (outcome === 'ended') {
-      throw await refusalOf(unauthorized(), context, { challenge: this.challenge, presented: true });
+      throw await refusalOf(unauthorized(), context, { challenge: this.challenge, invalidToken: true });
     }
     if (cookieName !== undefined) this.cookies.renew(responseOf(context), cookieName, rawToken, token);
     await this.runHook(context, rawToken);

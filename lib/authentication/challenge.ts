@@ -3,13 +3,16 @@ import { AUTHENTIFY_OPTIONS } from '../constants.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AuthType } from '../sessions/auth-type.js';
 import { hiddenField } from '../sessions/hidden.js';
-import { challengeIn } from './denials.js';
+import { challengeIn } from './refusals.js';
 import { requestOf, ResponseHeaders, responseOf, transportError } from './transports.js';
 
 /** What is known of a request that is refused. */
 export interface RefusalDetails {
-  /** Whether it presented a credential, good or bad: only then a challenge may say `error="invalid_token"` (R61). */
-  presented: boolean;
+  /**
+   * Whether it presented a credential that was not accepted: the challenge then says `error="invalid_token"` (R61). `false`
+   * where nothing was presented, and where a good session lacks what the route requires.
+   */
+  invalidToken: boolean;
 }
 
 /** Makes the error to throw for a request that is refused, and sets headers on the response. */
@@ -30,10 +33,10 @@ export class Challenge {
   add(
     error: unknown,
     context: ExecutionContext,
-    { presented, authType }: RefusalDetails & { authType: AuthType },
+    { invalidToken, authType }: RefusalDetails & { authType: AuthType },
   ): void {
     if (!(error instanceof HttpException) || error.getStatus() !== 401) return;
-    const parameters = { ...(presented && { error: 'invalid_token' }), ...challengeIn(error) };
+    const parameters = { ...(invalidToken && { error: 'invalid_token' }), ...challengeIn(error) };
     this.write(responseOf(context), authType, parameters);
   }
 
@@ -55,10 +58,10 @@ export class Challenge {
 export async function refusalOf(
   error: unknown,
   context: ExecutionContext,
-  { challenge, presented }: RefusalDetails & { challenge?: Challenge | undefined },
+  { challenge, invalidToken }: RefusalDetails & { challenge?: Challenge | undefined },
 ): Promise<unknown> {
   const refuse = refusers.get(requestOf(context));
-  if (refuse) return refuse(error, context, { presented });
-  challenge?.add(error, context, { presented, authType: 'header' });
+  if (refuse) return refuse(error, context, { invalidToken });
+  challenge?.add(error, context, { invalidToken, authType: 'header' });
   return transportError(context, error);
 }

@@ -11,7 +11,7 @@ import { AuthentifyEvents } from '../events/authentify-events.js';
 import type { IncomingRequest } from '../options/auth-handler.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AuthType } from '../sessions/auth-type.js';
-import { crossSite } from './denials.js';
+import { crossSite } from './refusals.js';
 import { transportError, requestOf } from './transports.js';
 import { isSafe, opensWebSocket, type TransportRequest } from './request.js';
 

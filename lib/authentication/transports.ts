@@ -1,6 +1,6 @@
 import { type ExecutionContext, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { type Denial, denialOf } from './denials.js';
+import { type RefusalBody, refusalBodyOf } from './refusals.js';
 import { graphqlRequestOf, graphqlResponseOf } from './graphql/graphql-request.js';
 import type { Socket } from './sockets/socket.js';
 import { socketRequestOf } from './sockets/socket-request.js';
@@ -40,13 +40,13 @@ export function responseOf(context: ExecutionContext): unknown {
 
 /** An error in the form in which its transport tells the client of it; one that tells nothing stays what it is. */
 export async function transportError(context: ExecutionContext, error: unknown): Promise<unknown> {
-  const denial = denialOf(error);
-  if (!denial) return error;
+  const body = refusalBodyOf(error);
+  if (!body) return error;
   switch (context.getType<string>()) {
     case 'graphql':
-      return withGraphqlExtensions(error as Error, denial);
+      return withGraphqlExtensions(error as Error, body);
     case 'ws':
-      return wsException(denial);
+      return wsException(body);
     default:
       return error;
   }
@@ -56,16 +56,16 @@ export async function transportError(context: ExecutionContext, error: unknown):
 const GRAPHQL_CODES: Record<number, string> = { 400: 'BAD_REQUEST', 401: 'UNAUTHENTICATED', 403: 'FORBIDDEN' };
 
 /** Apollo's driver adds these to errors of queries; Mercurius, and subscriptions, would tell the message alone. */
-function withGraphqlExtensions(error: Error, denial: Denial): Error {
-  const code = GRAPHQL_CODES[denial.statusCode] ?? 'INTERNAL_SERVER_ERROR';
-  return Object.assign(error, { extensions: { code, originalError: denial } });
+function withGraphqlExtensions(error: Error, body: RefusalBody): Error {
+  const code = GRAPHQL_CODES[body.statusCode] ?? 'INTERNAL_SERVER_ERROR';
+  return Object.assign(error, { extensions: { code, originalError: body } });
 }
 
 /** Nest tells a socket's client of a `WsException`; of an `HttpException` it sends "Internal server error". */
-async function wsException(denial: Denial): Promise<Error> {
+async function wsException(body: RefusalBody): Promise<Error> {
   // The package is there: it runs the gateway.
   const { WsException } = await import('@nestjs/websockets');
-  return new WsException({ status: 'error', ...denial });
+  return new WsException({ status: 'error', ...body });
 }
 
 function unknownTransport(context: ExecutionContext): Error {

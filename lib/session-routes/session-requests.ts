@@ -12,7 +12,7 @@ import { credentialInHeader } from '../authentication/credentials/authorization-
 import { credentialInCookies } from '../authentication/credentials/cookies.js';
 import type { Credential, TransportRequest } from '../authentication/request.js';
 import { CrossSiteCheck } from '../authentication/csrf.js';
-import { unauthorized } from '../authentication/denials.js';
+import { unauthorized } from '../authentication/refusals.js';
 import { AUTHENTIFY_OPTIONS } from '../constants.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { AuthType } from '../sessions/auth-type.js';

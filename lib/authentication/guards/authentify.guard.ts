@@ -7,7 +7,7 @@ import { RequestAuthenticator } from '../authenticator.js';
 import { Challenge, type RefusalDetails, type Refuse, refusers } from '../challenge.js';
 import { credentialInHeader } from '../credentials/authorization-header.js';
 import { credentialInCookies } from '../credentials/cookies.js';
-import { unauthorized } from '../denials.js';
+import { unauthorized } from '../refusals.js';
 import type { Credential, TransportRequest } from '../request.js';
 import { requestOf, transportError } from '../transports.js';
 import { assertRequirements } from './requirement.guard.js';
@@ -54,7 +54,7 @@ export class AuthentifyGuard implements CanActivate {
     try {
       request.user = this.handleRequest(error, user, info, context) ?? undefined;
     } catch (refused) {
-      throw await this.refuse(refused, context, { presented });
+      throw await this.refuse(refused, context, { invalidToken: presented });
     }
     if (requirements.length > 0) await assertRequirements(context);
     return true;
@@ -101,8 +101,8 @@ export class AuthentifyGuard implements CanActivate {
    * or other headers; call `super.refuse` to keep the challenge. Default: `WWW-Authenticate` is set for a 401, and the
    * error takes the form of its transport.
    */
-  protected refuse(error: unknown, context: ExecutionContext, { presented }: RefusalDetails): unknown {
-    this.challenge.add(error, context, { presented, authType: this.challengedTransport });
+  protected refuse(error: unknown, context: ExecutionContext, details: RefusalDetails): unknown {
+    this.challenge.add(error, context, { ...details, authType: this.challengedTransport });
     return transportError(context, error);
   }
 

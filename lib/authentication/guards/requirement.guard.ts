@@ -11,7 +11,7 @@ import type { Observable } from 'rxjs';
 import type { AbstractAuthToken } from '../../sessions/entities/abstract-auth-token.js';
 import { hiddenField } from '../../sessions/hidden.js';
 import { Challenge, refusalOf } from '../challenge.js';
-import { unauthorized } from '../denials.js';
+import { unauthorized } from '../refusals.js';
 import { requestOf } from '../transports.js';
 import type { TransportRequest } from '../request.js';
 import { CONTEXT, FRESHNESS, type RequestInSession, type RequirementKind } from './requirements.js';
@@ -49,7 +49,7 @@ export async function assertRequirements(
     const holder = request.openedSocket ? context.getArgs<unknown[]>() : request;
     for (const requirement of asked) await outcomeOf(holder, requirement, request);
   } catch (error) {
-    throw await refusalOf(error, context, { challenge, presented: false });
+    throw await refusalOf(error, context, { challenge, invalidToken: false });
   }
 }
 

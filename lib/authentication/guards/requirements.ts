@@ -3,7 +3,7 @@ import type { IncomingRequest } from '../../options/auth-handler.js';
 import type { Milliseconds } from '../../options/duration.js';
 import type { AbstractAuthToken } from '../../sessions/entities/abstract-auth-token.js';
 import type { DeepReadonly, JsonObject } from '../../sessions/json.js';
-import { staleLogin } from '../denials.js';
+import { staleLogin } from '../refusals.js';
 import type { TransportRequest } from '../request.js';
 
 /** A request in a session. */

@@ -3,7 +3,7 @@ import { AUTHENTIFY_OPTIONS } from '../../constants.js';
 import type { IncomingRequest } from '../../options/auth-handler.js';
 import type { ResolvedOptions } from '../../options/resolved-options.js';
 import type { AbstractAuthToken, AnyAuthToken } from '../../sessions/entities/abstract-auth-token.js';
-import { type Denial, denialOf, unauthorized } from '../denials.js';
+import { type RefusalBody, refusalBodyOf, unauthorized } from '../refusals.js';
 import { credentialInCookies } from '../credentials/cookies.js';
 import { credentialInHeader } from '../credentials/authorization-header.js';
 import { RequestAuthenticator } from '../authenticator.js';
@@ -48,7 +48,7 @@ export class SocketAuthenticator {
       if (!isSocketIo(socket)) socket.resume();
       return token as unknown as TToken;
     } catch (error) {
-      closeSocket(socket, this.denialOf(error));
+      closeSocket(socket, this.bodyFor(error));
       return null;
     }
   }
@@ -82,8 +82,8 @@ export class SocketAuthenticator {
     try {
       await this.verify(socket);
     } catch (error) {
-      const denial = this.denialOf(error);
-      refusal = Object.assign(new Error(denial.message), { data: denial });
+      const body = this.bodyFor(error);
+      refusal = Object.assign(new Error(body.message), { data: body });
     }
     next(refusal);
   }
@@ -97,9 +97,9 @@ export class SocketAuthenticator {
     return token;
   }
 
-  private denialOf(error: unknown): Denial {
-    const denial = denialOf(error);
-    if (denial) return denial;
+  private bodyFor(error: unknown): RefusalBody {
+    const body = refusalBodyOf(error);
+    if (body) return body;
     this.logger.error('A socket was refused', error instanceof Error ? error.stack : undefined);
     return { statusCode: 500, message: 'Internal server error' };
   }

@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import { fromEvent, merge, NEVER, type Observable, of } from 'rxjs';
 import type { IncomingRequest } from '../../options/auth-handler.js';
 import type { AbstractAuthToken } from '../../sessions/entities/abstract-auth-token.js';
-import type { Denial } from '../denials.js';
+import type { RefusalBody } from '../refusals.js';
 
 /** A socket after it was authenticated; combine it with the library's type: `Socket & AuthenticatedSocket<User>`. */
 export interface AuthenticatedSocket<TUser = unknown, TToken = AbstractAuthToken<TUser>> {
@@ -61,18 +61,18 @@ export function closed(socket: Socket): Observable<unknown> {
 }
 
 /**
- * Closes a socket and tells its client why: Socket.IO by the event `exception`, as Nest tells of denials, before the
+ * Closes a socket and tells its client why: Socket.IO by the event `exception`, as Nest tells of refusals, before the
  * disconnection; `ws` by the close code, 4000 more than the HTTP status (4401, 4403, 4503), and that status's name as reason.
  * No message that arrives from now on is handled.
  */
-export function closeSocket(socket: Socket, denial: Denial): void {
+export function closeSocket(socket: Socket, body: RefusalBody): void {
   if (!isSocketIo(socket)) {
     socket.removeAllListeners('message');
-    socket.close(4000 + denial.statusCode, STATUS_CODES[denial.statusCode] ?? '');
+    socket.close(4000 + body.statusCode, STATUS_CODES[body.statusCode] ?? '');
     // Or the client's farewell would not be heard.
     socket.resume();
   } else if (socket.connected) {
-    socket.emit('exception', { status: 'error', ...denial });
+    socket.emit('exception', { status: 'error', ...body });
     socket.disconnect(true);
   } else {
     socket.conn.close();

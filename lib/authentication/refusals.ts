@@ -1,7 +1,7 @@
 import { ForbiddenException, HttpException, UnauthorizedException } from '@nestjs/common';
 
 /** What a client is told of a failure, whatever the transport. */
-export interface Denial {
+export interface RefusalBody {
   statusCode: number;
   message: string;
 }
@@ -38,7 +38,7 @@ export function crossSite(): ForbiddenException {
 }
 
 /** What an HTTP client would be told of this error; `null` where that is no more than "Internal server error". */
-export function denialOf(error: unknown): Denial | null {
+export function refusalBodyOf(error: unknown): RefusalBody | null {
   if (!(error instanceof HttpException)) return null;
   const body = error.getResponse();
   return { statusCode: error.getStatus(), message: error.message, ...(typeof body === 'object' && body) };
