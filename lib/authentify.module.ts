@@ -9,7 +9,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import { AUTHENTIFY_OPTIONS } from './constants.js';
-import { ConfigurableAuthentifyModule } from './module-definition.js';
+import { ConfigurableModule } from './module-definition.js';
 import { EXTRA_NAMES, type WithTokenEntity, type WithUserEntity } from './module-extras.js';
 import { PROVIDERS } from './providers.js';
 import { AuthentifyConfigurationError } from './errors/authentify-configuration.error.js';
@@ -44,15 +44,11 @@ function notRegistered(): never {
     ...PROVIDERS,
   ],
 })
-export class AuthentifyModule extends ConfigurableAuthentifyModule implements NestModule, OnModuleInit {
-  constructor(
-    @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions,
-    private readonly store: SessionStore,
-    @Inject(SESSION_CONTROLLERS) private readonly sessionControllers: Type<SessionRoutes>[],
-    private readonly activity: UserActivity,
-  ) {
-    super();
-  }
+export class AuthentifyModule implements NestModule, OnModuleInit {
+  @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions;
+  @Inject(SESSION_CONTROLLERS) private readonly sessionControllers: Type<SessionRoutes>[];
+  @Inject() private readonly store: SessionStore;
+  @Inject() private readonly activity: UserActivity;
 
   /**
    * Registers the module with options known at start.
@@ -60,14 +56,14 @@ export class AuthentifyModule extends ConfigurableAuthentifyModule implements Ne
    * @example `AuthentifyModule.forRoot({ userEntity: User, tokenTtl: '1h', refreshTokenTtl: '7d' })`
    * @throws AuthentifyConfigurationError here for wrong extras, while booting for wrong options.
    */
-  static override forRoot<TUser extends object>(
+  static forRoot<TUser extends object>(
     options: WithUserEntity<TUser> & AuthentifyOptions<TUser, AbstractAuthToken<TUser>>,
   ): DynamicModule;
-  static override forRoot<TToken extends AnyAuthToken>(
+  static forRoot<TToken extends AnyAuthToken>(
     options: WithTokenEntity<TToken> & AuthentifyOptions<TToken['user'], TToken>,
   ): DynamicModule;
-  static override forRoot(options: object): DynamicModule {
-    return super.forRoot(options);
+  static forRoot(options: object): DynamicModule {
+    return { ...ConfigurableModule.forRoot(options), module: AuthentifyModule };
   }
 
   /**
@@ -77,13 +73,13 @@ export class AuthentifyModule extends ConfigurableAuthentifyModule implements Ne
    * @example `AuthentifyModule.forRootAsync({ userEntity: User, inject: [ConfigService], useFactory: (config) => … })`
    * @throws AuthentifyConfigurationError here for wrong extras, while booting for wrong options.
    */
-  static override forRootAsync<TUser extends object>(
+  static forRootAsync<TUser extends object>(
     options: WithUserEntity<TUser> & AuthentifyAsyncOptions<TUser, AbstractAuthToken<TUser>>,
   ): DynamicModule;
-  static override forRootAsync<TToken extends AnyAuthToken>(
+  static forRootAsync<TToken extends AnyAuthToken>(
     options: WithTokenEntity<TToken> & AuthentifyAsyncOptions<TToken['user'], TToken>,
   ): DynamicModule;
-  static override forRootAsync(options: object): DynamicModule {
+  static forRootAsync(options: object): DynamicModule {
     const stray = Object.keys(options).find((name) => !ASYNC_NAMES.has(name));
     if (stray !== undefined) {
       throw new AuthentifyConfigurationError(
@@ -94,10 +90,10 @@ export class AuthentifyModule extends ConfigurableAuthentifyModule implements Ne
     if (!SOURCES.some((name) => name in options)) {
       throw new AuthentifyConfigurationError('forRootAsync', `needs one of ${SOURCES.join(', ')}`);
     }
-    return super.forRootAsync(options);
+    return { ...ConfigurableModule.forRootAsync(options), module: AuthentifyModule };
   }
 
-  /** @internal */
+  /** Called by Nest. */
   configure(consumer: MiddlewareConsumer): void {
     // Where the options are made for each request, so is the module, and Nest asks one that was not made.
     const controllers = this.sessionControllers ?? [];

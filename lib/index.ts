@@ -6,13 +6,14 @@ export { COOKIE_STRATEGY, HEADER_STRATEGY } from './constants.js';
 export {
   CurrentToken,
   CurrentUser,
+  type MemberDecorator,
   OptionalAuth,
   Public,
   RequireContext,
   RequireFresh,
 } from './authentication/decorators.js';
 export { AuthentifyGuard, CookieAuthGuard, HeaderAuthGuard } from './authentication/guards/authentify.guard.js';
-export { ContextGuard, FreshGuard } from './authentication/guards/requirement.guard.js';
+export { ContextGuard, FreshGuard, RequirementGuard } from './authentication/guards/requirement.guard.js';
 export { CrossSiteGuard } from './authentication/csrf.js';
 export { GuardFor } from './authentication/guards/guard-for.js';
 export type { ContextPredicate } from './authentication/guards/requirements.js';
@@ -69,7 +70,12 @@ export type { SessionRequest } from './session-routes/session-requests.js';
 export { SessionRoutes } from './session-routes/session-routes.js';
 export { RefreshAnswer, RefreshBody, SessionView } from './session-routes/session-views.js';
 export { AuthType } from './sessions/auth-type.js';
-export { AbstractAuthToken, type RevokedReason, type UserId } from './sessions/entities/abstract-auth-token.js';
+export {
+  AbstractAuthToken,
+  type AnyAuthToken,
+  type RevokedReason,
+  type UserId,
+} from './sessions/entities/abstract-auth-token.js';
 export { authTokenEntity } from './sessions/entities/auth-token-entity.js';
 export { TokenOwner } from './sessions/entities/token-owner.decorator.js';
 export type { IssuedTokens, IssuedTokensJson } from './sessions/issued-tokens.js';
@@ -79,5 +85,5 @@ export { SessionWatcher } from './sessions/watcher.js';
 export type { IssueTokenOptions } from './sessions/login.js';
 export type { RefreshTokenOptions } from './sessions/refresh.js';
 export { TokenRepository } from './store/token.repository.js';
-export { type RevokeAllOptions, TokenService, type UserOrKey } from './sessions/token.service.js';
+export { type ContextOf, type RevokeAllOptions, TokenService, type UserOrKey } from './sessions/token.service.js';
 export type { TransactionOptions } from './options/call-options.js';

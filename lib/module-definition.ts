@@ -28,9 +28,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .setExtras<GivenExtras>(DEFAULT_EXTRAS, defineModule)
   .build();
 
-/** The builder's class, its static methods typed so that `AuthentifyModule` can declare them more precisely. */
-export const ConfigurableAuthentifyModule = ConfigurableModuleClass as {
-  new (): object;
+/** What the builder made: `AuthentifyModule` declares its methods more precisely. */
+export const ConfigurableModule = ConfigurableModuleClass as {
   forRoot(options: object): DynamicModule;
   forRootAsync(options: object): DynamicModule;
 };

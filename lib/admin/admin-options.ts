@@ -6,24 +6,22 @@ import { AuthentifyConfigurationError } from '../errors/authentify-configuration
  * An action in the admin: see sessions and users, end sessions, change their dates, delete their rows, issue
  * tokens.
  */
-export type AdminAction = (typeof ADMIN_ACTIONS)[number];
+export type AdminAction = 'list' | 'revoke' | 'edit' | 'delete' | 'issue';
 
-export const ADMIN_ACTIONS = ['list', 'revoke', 'edit', 'delete', 'issue'] as const;
+export const ADMIN_ACTIONS: readonly AdminAction[] = ['list', 'revoke', 'edit', 'delete', 'issue'];
 
 /** All except `issue`: permission to end sessions must not include acting as their users (R76). */
 const USUAL: readonly AdminAction[] = ADMIN_ACTIONS.filter((action) => action !== 'issue');
 
-/** Methods, so that an app may declare what its guards set on the request: `AuthenticatedRequest<Colleague>`. */
-interface AskedOfTheApp {
-  actions(request: AuthenticatedRequest): readonly AdminAction[] | Promise<readonly AdminAction[]>;
-  actor(request: AuthenticatedRequest): string;
-}
+// Methods, so that an app may declare what its guards set on the request: `AuthenticatedRequest<Colleague>`.
 
 /** Returns the actions that a request may perform. */
-export type ActionsOf = AskedOfTheApp['actions'];
+export type AdminActionsOf = {
+  actions(request: AuthenticatedRequest): readonly AdminAction[] | Promise<readonly AdminAction[]>;
+}['actions'];
 
 /** Returns the name of the administrator who sent a request. */
-export type ActorOf = AskedOfTheApp['actor'];
+export type AdminActorOf = { actor(request: AuthenticatedRequest): string }['actor'];
 
 /**
  * The options of the admin.
@@ -56,7 +54,7 @@ export interface AdminOptions<TUser extends object = object> {
    *
    * @example `actions: ({ user }: AuthenticatedRequest<Colleague>) => (user.isChief ? ['revoke', 'edit'] : ['list'])`
    */
-  actions?: readonly AdminAction[] | ActionsOf;
+  actions?: readonly AdminAction[] | AdminActionsOf;
   /**
    * The name of the administrator, as `by` in every event. 1 to 255 characters without control characters. Default:
    * `request.auth.userId`, which the guards of the library set, else `request.user.id`; without both, events have no `by`. If
@@ -64,7 +62,7 @@ export interface AdminOptions<TUser extends object = object> {
    *
    * @example `actor: ({ user }: AuthenticatedRequest<Colleague>) => user.email`
    */
-  actor?: ActorOf;
+  actor?: AdminActorOf;
 }
 
 /** The options after validation. */
@@ -75,8 +73,8 @@ export interface ResolvedAdminOptions {
   readonly registration: string | undefined;
   readonly userLabel: ((user: never) => string) | null;
   readonly searchColumns: readonly string[];
-  readonly actions: ReadonlySet<AdminAction> | ActionsOf;
-  readonly actor: ActorOf | null;
+  readonly actions: ReadonlySet<AdminAction> | AdminActionsOf;
+  readonly actor: AdminActorOf | null;
 }
 
 /** Injection token of the resolved options. */

@@ -9,10 +9,8 @@ import { AdminSessions } from './admin-sessions.js';
 /** An admin page and a REST interface to see, end, edit and issue the sessions of all users. Off unless registered. */
 @Module({ providers: [Administrators, AdminPage, AdminSessions] })
 export class AuthentifyAdminModule implements OnModuleInit {
-  constructor(
-    @Inject(ADMIN_OPTIONS) private readonly options: ResolvedAdminOptions,
-    private readonly registration: AdminRegistration,
-  ) {}
+  @Inject(ADMIN_OPTIONS) private readonly options: ResolvedAdminOptions;
+  @Inject() private readonly registration: AdminRegistration;
 
   /**
    * Registers the admin at a path, behind guards.

@@ -1,2 +1,2 @@
-export type { ActionsOf, ActorOf, AdminAction, AdminOptions } from './admin-options.js';
+export type { AdminActionsOf, AdminActorOf, AdminAction, AdminOptions } from './admin-options.js';
 export { AuthentifyAdminModule } from './authentify-admin.module.js';

@@ -24,14 +24,14 @@ import { TokenCookies } from './token-cookies.js';
  */
 @Injectable()
 export class AutoRefreshInterceptor implements NestInterceptor {
-  constructor(
-    @Inject(AUTHENTIFY_OPTIONS) options: ResolvedOptions,
-    private readonly authenticator: RequestAuthenticator,
-    private readonly slider: Sliding<AnyAuthToken>,
-    private readonly hooks: AuthHooks,
-    private readonly cookies: TokenCookies,
-    private readonly challenge: Challenge,
-  ) {
+  @Inject() private readonly authenticator: RequestAuthenticator;
+  @Inject() private readonly slider: Sliding<AnyAuthToken>;
+  @Inject() private readonly hooks: AuthHooks;
+  @Inject() private readonly cookies: TokenCookies;
+  @Inject() private readonly challenge: Challenge;
+
+  /** @throws AuthentifyConfigurationError without `autoRefreshInterval`. */
+  constructor(@Inject(AUTHENTIFY_OPTIONS) options: ResolvedOptions) {
     if (options.autoRefreshInterval === null) {
       throw new AuthentifyConfigurationError('autoRefreshInterval', 'is needed by AutoRefreshInterceptor; try 300');
     }

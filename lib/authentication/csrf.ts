@@ -102,7 +102,7 @@ export function crossSiteRefusal(
  */
 @Injectable()
 export class CrossSiteGuard implements CanActivate {
-  constructor(private readonly crossSite: CrossSiteCheck) {}
+  @Inject() private readonly crossSite: CrossSiteCheck;
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     try {

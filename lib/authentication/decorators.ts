@@ -61,10 +61,11 @@ export function RequireFresh(maxAge: Duration): MethodDecorator & ClassDecorator
   );
 }
 
-type Pipe = PipeTransform | Type<PipeTransform>;
-
 /** Gives a handler's parameter the whole of a subject or, by name, one property of it; pipes may change it. */
-export type MemberDecorator = (keyOrPipe?: string | Pipe, ...pipes: Pipe[]) => ParameterDecorator;
+export type MemberDecorator = (
+  keyOrPipe?: string | PipeTransform | Type<PipeTransform>,
+  ...pipes: (PipeTransform | Type<PipeTransform>)[]
+) => ParameterDecorator;
 
 /**
  * The user a request acts as, or one property of it; `undefined` where nobody is.

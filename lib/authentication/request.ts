@@ -29,7 +29,7 @@ export interface TransportRequest extends IncomingRequest {
   app?: object;
   /** The Fastify instance that serves it. */
   server?: object;
-  /** The socket it opened, which lives on after it. */
+  /** @internal The socket it opened, which lives on after it. */
   openedSocket?: Socket;
   /** `auth.token` of a Socket.IO client: pages cannot set headers on a WebSocket. */
   handshakeToken?: unknown;

@@ -85,12 +85,8 @@ export class PassportAuthenticator {
  */
 @Injectable()
 export class HeaderTokenStrategy extends PassportStrategy(Strategy, HEADER_STRATEGY) {
-  constructor(
-    @Inject(AUTHENTIFY_OPTIONS) protected readonly options: ResolvedOptions,
-    private readonly passport: PassportAuthenticator,
-  ) {
-    super();
-  }
+  @Inject(AUTHENTIFY_OPTIONS) protected readonly options: ResolvedOptions;
+  @Inject() private readonly passport: PassportAuthenticator;
 
   /** Called by Passport. @throws Error where Passport cannot tell which registration was meant. */
   override authenticate(request: never, _options?: unknown): void {
@@ -115,12 +111,8 @@ export class HeaderTokenStrategy extends PassportStrategy(Strategy, HEADER_STRAT
  */
 @Injectable()
 export class CookieTokenStrategy extends PassportStrategy(Strategy, COOKIE_STRATEGY) {
-  constructor(
-    @Inject(AUTHENTIFY_OPTIONS) protected readonly options: ResolvedOptions,
-    private readonly passport: PassportAuthenticator,
-  ) {
-    super();
-  }
+  @Inject(AUTHENTIFY_OPTIONS) protected readonly options: ResolvedOptions;
+  @Inject() private readonly passport: PassportAuthenticator;
 
   /** Called by Passport. @throws Error where Passport cannot tell which registration was meant. */
   override authenticate(request: never, _options?: unknown): void {

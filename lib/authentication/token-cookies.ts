@@ -33,11 +33,9 @@ export type CookieAttributes = Omit<SerializeOptions, 'encode' | 'expires' | 'ma
  */
 @Injectable()
 export class TokenCookies {
-  constructor(
-    @Inject(AUTHENTIFY_OPTIONS) protected readonly options: ResolvedOptions,
-    private readonly headers: ResponseHeaders,
-    private readonly crossSite: CrossSiteCheck,
-  ) {}
+  @Inject(AUTHENTIFY_OPTIONS) protected readonly options: ResolvedOptions;
+  @Inject() private readonly headers: ResponseHeaders;
+  @Inject() private readonly crossSite: CrossSiteCheck;
 
   /**
    * Writes the access cookie and, where there is a refresh token and `refreshCookieName`, the refresh cookie

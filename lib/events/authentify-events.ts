@@ -61,16 +61,18 @@ class ResilientObservable<T> extends Observable<T> {
  * ```
  */
 @Injectable()
-export class AuthentifyEvents extends ResilientObservable<AuthentifyEvent> {
-  private readonly subject: Subject<AuthentifyEvent>;
+export class AuthentifyEvents extends Observable<AuthentifyEvent> {
+  private readonly subject = new Subject<AuthentifyEvent>();
   #count = 0;
+  readonly #resilient = new ResilientObservable<AuthentifyEvent>(this.subject.asObservable(), () => this.#count);
+  override readonly pipe: Observable<AuthentifyEvent>['pipe'] = this.#resilient.pipe;
   /** @internal Endings in a transaction of the app, emitted again after it, for code that then reads the rows. */
   readonly settled: Subject<Unstamped<RevokedEvent>> = new Subject();
 
-  constructor() {
-    const subject = new Subject<AuthentifyEvent>();
-    super(subject.asObservable(), () => this.#count);
-    this.subject = subject;
+  override subscribe(
+    observerOrNext?: Partial<Observer<AuthentifyEvent>> | ((value: AuthentifyEvent) => void) | null,
+  ): Subscription {
+    return this.#resilient.subscribe(observerOrNext);
   }
 
   /** @internal Emits an event, and adds `at`. */
@@ -88,7 +90,7 @@ export class AuthentifyEvents extends ResilientObservable<AuthentifyEvent> {
   }
 }
 
-/** @internal */
+/** An event before it is told: without its time. */
 export type Unstamped<T> = T extends unknown ? Omit<T, 'at'> : never;
 
 function guard(tell: () => unknown): void {

@@ -37,7 +37,7 @@ class NoStoreGuard implements CanActivate {
  * bodies, a cookie session's in cookies only (R58). Logging in stays the app's.
  *
  * Extend it, and name your class in `sessionRoutes`. Override a handler to put a guard on its route or to do more; its
- * path and its own guards stay. Override {@link refreshAnswer} or {@link sessionView} to answer something else. Add a
+ * path and its own guards stay. Override `refreshAnswer` or `sessionView` to answer something else. Add a
  * handler with `@Get()` or the like to add a route.
  *
  * Every handler takes request and response, and what it returns is sent in the guard phase, as JSON, after all guards:

@@ -27,7 +27,6 @@ export interface IssueTokenOptions<TContext extends object = JsonObject> extends
   context?: TContext | null;
 }
 
-/** @internal */
 export const ISSUE_OPTIONS: OptionNames<IssueTokenOptions> = {
   context: true,
   accessExpiresIn: true,

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { AuthType } from './auth-type.js';
 import { checkNames, type OptionNames, TRANSACTION_OPTIONS, type TransactionOptions } from '../options/call-options.js';
 import type { AbstractAuthToken, AnyAuthToken, UserId } from './entities/abstract-auth-token.js';
@@ -37,13 +37,11 @@ const REVOKE_ALL_OPTIONS: OptionNames<RevokeAllOptions> = { except: true, ...TRA
  */
 @Injectable()
 export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
-  constructor(
-    private readonly store: SessionStore<TToken>,
-    private readonly login: Login<TToken>,
-    private readonly verification: Verification<TToken>,
-    private readonly refreshing: Refresh<TToken>,
-    private readonly pruning: Pruning,
-  ) {}
+  @Inject() private readonly store: SessionStore<TToken>;
+  @Inject() private readonly login: Login<TToken>;
+  @Inject() private readonly verification: Verification<TToken>;
+  @Inject() private readonly refreshing: Refresh<TToken>;
+  @Inject() private readonly pruning: Pruning;
 
   /**
    * Logs a user in for the `Authorization` header.

@@ -32,7 +32,10 @@ interface Watch {
 @Injectable()
 export class SessionWatcher implements OnModuleDestroy {
   private readonly logger = new Logger(SessionWatcher.name);
-  private readonly interval: Milliseconds;
+  @Inject(AUTHENTIFY_OPTIONS) private readonly options: ResolvedOptions;
+  @Inject() private readonly checks: SessionChecks;
+  @Inject() private readonly store: SessionStore;
+  @Inject() private readonly events: AuthentifyEvents;
   readonly #watches = new Map<string, Set<Watch>>();
   /** One look at a time, at all that are in doubt; the store bounds how long it takes. */
   readonly #looks = new LookupQueue<Promise<void>>((ids) => this.#look(ids), { lanes: 1, gathers: true });
@@ -40,15 +43,6 @@ export class SessionWatcher implements OnModuleDestroy {
   #wakeAt = Number.POSITIVE_INFINITY;
   #timer?: NodeJS.Timeout;
   #subscription?: Subscription;
-
-  constructor(
-    @Inject(AUTHENTIFY_OPTIONS) options: ResolvedOptions,
-    private readonly checks: SessionChecks,
-    private readonly store: SessionStore,
-    private readonly events: AuthentifyEvents,
-  ) {
-    this.interval = options.sessionCheckInterval;
-  }
 
   /**
    * Emits once, why, when the session of this token is over, at once if it is already; then completes. It never fails.
@@ -83,7 +77,7 @@ export class SessionWatcher implements OnModuleDestroy {
   #add(watch: Watch): void {
     const { id } = watch.token;
     if (this.#watches.size === 0) {
-      this.#nextRound = Date.now() + this.interval;
+      this.#nextRound = Date.now() + this.options.sessionCheckInterval;
       this.#subscription = this.events.subscribe((event) => this.#hear(event));
       this.#subscription.add(this.events.settled.subscribe((event) => this.#doubt(event)));
     }
@@ -130,7 +124,7 @@ export class SessionWatcher implements OnModuleDestroy {
   #wake(): void {
     const now = Date.now();
     const isRound = now >= this.#nextRound;
-    if (isRound) this.#nextRound = now + this.interval;
+    if (isRound) this.#nextRound = now + this.options.sessionCheckInterval;
     void this.#ask(this.#idsWhere((token) => isRound || deadlineOf(token) <= now));
 
     const deadlines = [...this.#watches.values()].flatMap((set) => Array.from(set, ({ token }) => deadlineOf(token)));

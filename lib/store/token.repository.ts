@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { SelectQueryBuilder } from 'typeorm';
 import type { AbstractAuthToken, AnyAuthToken, UserId } from '../sessions/entities/abstract-auth-token.js';
 import type { SessionState } from '../sessions/state.js';
@@ -12,7 +12,7 @@ import { SessionTable } from './session-table.js';
  */
 @Injectable()
 export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> {
-  constructor(private readonly table: SessionTable<TToken>) {}
+  @Inject() private readonly table: SessionTable<TToken>;
 
   /** All rows of one user, ended ones too. @throws TypeError for what is neither user nor key. */
   forUser(user: TToken['user'] | UserId): SelectQueryBuilder<TToken> {

@@ -12,7 +12,6 @@ import { describeRoutes } from './described-routes.js';
 import { bothOf, type GlobalGuards, requirementsOf, requirementsOfGuard, schemeName } from './route-access.js';
 import { documentSessionRoutes } from './session-routes.documentation.js';
 
-type App = Pick<INestApplicationContext, 'get'>;
 type Registrations = ReturnType<typeof registrationsIn>;
 type SecurityScheme = Parameters<DocumentBuilder['addSecurity']>[1];
 
@@ -35,7 +34,11 @@ type SecurityScheme = Parameters<DocumentBuilder['addSecurity']>[1];
  * ```
  * @throws UnknownElementException (Nest) if the app has no registration of that name.
  */
-export function addSessionAuth(app: App, builder: DocumentBuilder, registration?: string): DocumentBuilder {
+export function addSessionAuth(
+  app: Pick<INestApplicationContext, 'get'>,
+  builder: DocumentBuilder,
+  registration?: string,
+): DocumentBuilder {
   const modules = app.get(ModulesContainer);
   const registrations = registrationsIn(modules);
   for (const name of registration === undefined ? registrations.keys() : [registration]) {
@@ -60,7 +63,7 @@ export function addSessionAuth(app: App, builder: DocumentBuilder, registration?
   return builder;
 }
 
-function optionsOf(app: App, registration: string): ResolvedOptions {
+function optionsOf(app: Pick<INestApplicationContext, 'get'>, registration: string): ResolvedOptions {
   return app.get<ResolvedOptions>(providerFor(registration, AUTHENTIFY_OPTIONS), { strict: false });
 }
 
@@ -70,7 +73,7 @@ function headerScheme(prefixes: readonly string[]): SecurityScheme {
   return { type: 'apiKey', in: 'header', name: 'Authorization', description: `${prefixes[0]} <access token>` };
 }
 
-function globalGuardsOf(app: App, registrations: Registrations): GlobalGuards {
+function globalGuardsOf(app: Pick<INestApplicationContext, 'get'>, registrations: Registrations): GlobalGuards {
   const globals: GlobalGuards = {};
   for (const guard of app.get(ApplicationConfig).getGlobalGuards()) {
     const [name = UNNAMED] =

@@ -75,6 +75,7 @@ export abstract class RequirementGuard implements CanActivate, NestInterceptor {
   // Unit specs of a controller run it without the module.
   @Optional() @Inject() private readonly challenge?: Challenge;
 
+  /** @internal */
   protected abstract readonly kind: RequirementKind<never>;
 
   /** @throws UnauthorizedException without a session, where no guard is left to bring one. */
@@ -107,6 +108,7 @@ function isBeforeOthers(context: ExecutionContext): boolean {
  */
 @Injectable()
 export class ContextGuard extends RequirementGuard {
+  /** @internal */
   protected readonly kind = CONTEXT;
 }
 
@@ -116,5 +118,6 @@ export class ContextGuard extends RequirementGuard {
  */
 @Injectable()
 export class FreshGuard extends RequirementGuard {
+  /** @internal */
   protected readonly kind = FRESHNESS;
 }

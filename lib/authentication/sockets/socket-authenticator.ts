@@ -20,10 +20,8 @@ import { socketRequestOf } from './socket-request.js';
 export class SocketAuthenticator {
   private readonly logger = new Logger('SocketAuthenticator');
 
-  constructor(
-    @Inject(AUTHENTIFY_OPTIONS) protected readonly options: ResolvedOptions,
-    private readonly authenticator: RequestAuthenticator,
-  ) {}
+  @Inject(AUTHENTIFY_OPTIONS) protected readonly options: ResolvedOptions;
+  @Inject() private readonly authenticator: RequestAuthenticator;
 
   /**
    * For the `handleConnection` of a gateway. A socket that is refused is closed, and its client told why: by the close

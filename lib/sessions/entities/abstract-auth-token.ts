@@ -142,30 +142,30 @@ export abstract class AbstractAuthToken<TUser = unknown, TContext extends object
   @Column({ name: 'revoked_reason', type: 'varchar', length: 32, nullable: true })
   revokedReason!: RevokedReason | null;
 
-  /** @internal */
+  /** Digest of the access token. This and the columns below are the library's own, and not selected by default. */
   @Index({ unique: true })
   @Column({ name: 'access_token_hash', ...DIGEST, nullable: false })
   accessTokenHash?: string;
 
-  /** @internal */
+  /** Digest of the refresh token; `null` = there is none. */
   @Column({ name: 'refresh_token_hash', ...DIGEST })
   refreshTokenHash?: string | null;
 
-  /** @internal */
+  /** Digest of what all refresh tokens of the session have in common, by which reuse is recognised (R34). */
   @Index({ unique: true })
   @Column({ name: 'refresh_family_hash', ...DIGEST })
   refreshFamilyHash?: string | null;
 
-  /** @internal */
+  /** Digest of the refresh token before; `null` = the session was never refreshed. */
   @Column({ name: 'previous_refresh_token_hash', ...DIGEST })
   previousRefreshTokenHash?: string | null;
 
-  /** @internal Indexed, so that the prune job finds the few rows that have one. */
+  /** What the current pair is derived from once more within the grace period (R32). Indexed, so that the prune job finds the few rows that have one. */
   @Index()
   @Column({ name: 'rotation_salt', type: 'varchar', length: 64, nullable: true, select: false })
   rotationSalt?: string | null;
 
-  /** @internal */
+  /** From when on the row may be pruned, rounded up to the hour; `null` = never by itself. */
   @Index()
   @Column({ name: 'prune_at', ...OPTIONAL_INSTANT, select: false })
   pruneAt?: Date | null;
