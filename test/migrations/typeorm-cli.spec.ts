@@ -35,7 +35,7 @@ function typeorm(...args: string[]): Promise<{ code: number; output: string }> {
 }
 
 describe('a migration that TypeORM generates', () => {
-  it('is written, runs, leaves nothing to change, and can be reverted', async () => {
+  it('is written, runs, leaves nothing to change, and can be reverted', { timeout: 120_000 }, async () => {
     const generated = await typeorm('migration:generate', join(migrations, 'auth-tokens'), '--outputJs', '--esm');
     expect(generated.output).toContain('has been generated successfully');
 
