@@ -34,7 +34,7 @@ export const PLATFORM_PARTS = {
     package: '@nestjs/common',
     part: 'the metadata in which handlers keep their method, path and @HttpCode',
     seenOn: ['11', '12'],
-    without: 'nestjs-authentify/swagger does not load.',
+    without: 'The OpenAPI part, nestjs-authentify/swagger, does not load.',
     test: ['test/unit/platform-internals.spec.ts', 'method, path and status of a route are found'],
   },
   modules: {
