@@ -243,7 +243,7 @@ describe('@RequireFresh', () => {
     'refuses %o while decorating, and says what is wrong with what',
     (maxAge) => {
       expect(() => RequireFresh(maxAge as never)).toThrow(
-        /^@RequireFresh (is no positive|must be a) duration; use seconds/,
+        /^@RequireFresh must be a (positive )?duration; use a number of seconds/,
       );
     },
   );
