@@ -1,5 +1,6 @@
 import {
   Body,
+  type CanActivate,
   Controller,
   type ExecutionContext,
   Get,
@@ -14,6 +15,7 @@ import { AuthGuard } from '@nestjs/passport';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { type OnGatewayConnection, WebSocketGateway } from '@nestjs/websockets';
 import {
+  type AuthenticatedRequest,
   AuthentifyGuard,
   type CookieAttributes,
   type Credential,
@@ -98,6 +100,17 @@ class ProblemCrossSiteGuard extends CrossSiteGuard {
   }
 }
 
+/** Ends the session after its guard let the request pass, as another node might. */
+@Injectable()
+class EndingGuard implements CanActivate {
+  constructor(private readonly tokens: TokenService) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const { auth } = context.switchToHttp().getRequest<AuthenticatedRequest>();
+    return (await this.tokens.revokeToken(auth)) === 1;
+  }
+}
+
 @Injectable()
 class PartitionedCookies extends TokenCookies {
   protected override attributesOf(name: string): CookieAttributes {
@@ -152,6 +165,12 @@ class RoutesController {
   @RequireFresh(1)
   @UseGuards(ProblemGuard)
   fresh(): object {
+    return {};
+  }
+
+  @Get('problem/ended')
+  @UseGuards(ProblemGuard, EndingGuard)
+  ended(): object {
     return {};
   }
 
@@ -276,6 +295,17 @@ describe.each(ADAPTERS)('what apps override, on %s', (adapter) => {
       expect([status, type]).toEqual([401, PROBLEM]);
       expect(challenge).toBe('Bearer realm="api", error="insufficient_user_authentication", max_age="1"');
       expect(body).toMatchObject({ code: 'insufficient_user_authentication' });
+    });
+
+    it('R43: so it does where the session turns out to be over when it should be extended', async () => {
+      await start({
+        options: { autoRefreshInterval: 0, autoRefreshMaxTtl: '30d' },
+        extras: { autoRefresh: true },
+      });
+      const { accessToken } = await t.tokens.generateHeaderToken(await t.createUser());
+      const answer = await send(`${t.url}/problem/ended`, { headers: bearer(accessToken) });
+      const [, invalid] = BAD_CREDENTIAL;
+      expect(problemOf(answer)).toEqual([401, PROBLEM, invalid, UNAUTHORIZED]);
     });
 
     it('R54: so does CrossSiteGuard', async () => {
