@@ -36,7 +36,7 @@ function notRegistered(): never {
   );
 }
 
-/** Database-backed opaque tokens: sessions in a TypeORM table, guards for headers and cookies. */
+/** Sessions in a TypeORM table with opaque tokens, and guards for headers and cookies. */
 @Module({
   providers: [
     // Taken only where the class itself was imported: forRoot and forRootAsync bring their own.
@@ -51,10 +51,10 @@ export class AuthentifyModule implements NestModule, OnModuleInit {
   @Inject() private readonly activity: UserActivity;
 
   /**
-   * Registers the module with options known at start.
+   * Registers the module with static options.
    *
    * @example `AuthentifyModule.forRoot({ userEntity: User, tokenTtl: '1h', refreshTokenTtl: '7d' })`
-   * @throws AuthentifyConfigurationError here for wrong extras, while booting for wrong options.
+   * @throws AuthentifyConfigurationError for wrong extras; at boot for wrong options.
    */
   static forRoot<TUser extends object>(
     options: WithUserEntity<TUser> & AuthentifyOptions<TUser, AbstractAuthToken<TUser>>,
@@ -67,11 +67,11 @@ export class AuthentifyModule implements NestModule, OnModuleInit {
   }
 
   /**
-   * Registers the module with options made while the app starts, by a function or an `AuthentifyOptionsFactory`.
-   * The extras (`userEntity`, `guardAllRoutes`, …) stand beside it.
+   * Registers the module with options from a function or an `AuthentifyOptionsFactory`, called while the app starts. Write
+   * the extras (`userEntity`, `guardAllRoutes`, …) next to it.
    *
    * @example `AuthentifyModule.forRootAsync({ userEntity: User, inject: [ConfigService], useFactory: (config) => … })`
-   * @throws AuthentifyConfigurationError here for wrong extras, while booting for wrong options.
+   * @throws AuthentifyConfigurationError for wrong extras; at boot for wrong options.
    */
   static forRootAsync<TUser extends object>(
     options: WithUserEntity<TUser> & AuthentifyAsyncOptions<TUser, AbstractAuthToken<TUser>>,

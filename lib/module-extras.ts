@@ -23,8 +23,8 @@ export interface AuthentifyExtras {
   /** Adds routes to refresh, log out, list and end sessions. Default none. Your app provides the login. */
   sessionRoutes?: SessionRoutesOptions;
   /**
-   * Providers of the module beside its own. One for a class of the library takes that class's place, as
-   * `{ provide: TokenCookies, useClass: PartitionedCookies }`, so that everything in the module uses it. Default none.
+   * Additional providers of the module. A provider for a class of the library replaces that class for the whole module:
+   * `{ provide: TokenCookies, useClass: PartitionedCookies }`. Default none.
    */
   extraProviders?: Provider[];
 }

@@ -16,8 +16,8 @@ const SHARED: readonly (readonly [name: string, token: Type<unknown> | symbol])[
 const NAMES = new Map<unknown, string>(SHARED.map(([name, token]) => [token, name]));
 
 /**
- * The injection token of one of this library's classes in the registration of that `name`; the one without a name is
- * `'default'`. `app.get(TokenService)` itself would give any of several registrations'.
+ * The injection token of a class of this library in the registration with this name; `'default'` is the registration without
+ * a name. With several registrations, `app.get(TokenService)` returns that of the last one.
  *
  * @example `app.get<TokenService<StaffToken>>(providerFor('staff', TokenService))`
  * @throws TypeError for a class that no registration provides, such as a guard of yours that extends one of ours.
@@ -32,7 +32,7 @@ export function providerFor(name: string, provider: Type<unknown> | symbol): str
 }
 
 /**
- * Injects from the registration of that `name` what the parameter or property is declared as: `TokenService`,
+ * Injects the declared class of a parameter or property from the registration with this name: `TokenService`,
  * `TokenCookies`, `TokenRepository`, `AuthentifyEvents` or one of the guards.
  *
  * @example `constructor(@InjectFor('staff') private readonly tokens: TokenService<StaffToken>) {}`

@@ -16,9 +16,9 @@ import { requestOf, responseOf } from './transports.js';
 import { TokenCookies } from './token-cookies.js';
 
 /**
- * Extends the session a request acts in, once per `autoRefreshInterval`, after all guards and before the handler,
- * when headers can still be set. A cookie that brought the token is written again with its new Max-Age.
- * Registered for all routes by `autoRefresh: true`; for some, put it there with `@UseInterceptors`.
+ * Extends the session of a request, once per `autoRefreshInterval`, after all guards and before the handler, when headers
+ * can still be set. The access cookie, if the request used one, is written again with its new Max-Age.
+ * `autoRefresh: true` registers it for all routes; for single routes, use `@UseInterceptors`.
  *
  * @throws AuthentifyConfigurationError at boot without `autoRefreshInterval`.
  */

@@ -6,11 +6,11 @@ import { hiddenField } from '../sessions/hidden.js';
 import { challengeIn } from './refusals.js';
 import { requestOf, ResponseHeaders, responseOf, transportError } from './transports.js';
 
-/** What is known of a request that is refused. */
+/** Details of a refused request. */
 export interface RefusalDetails {
   /**
-   * Whether it presented a credential that was not accepted: the challenge then says `error="invalid_token"` (R61). `false`
-   * where nothing was presented, and where a good session lacks what the route requires.
+   * Whether the request had an invalid credential: the challenge then has `error="invalid_token"` (R61). `false` without a
+   * credential, and if a valid session does not meet the requirements of the route.
    */
   invalidToken: boolean;
 }

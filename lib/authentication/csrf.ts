@@ -88,8 +88,8 @@ export function crossSiteRefusal(
 }
 
 /**
- * The cross-site check as a guard of its own, for login and refresh routes in cookie mode: they set or read cookies
- * but carry no session that the other guards would check (R54). It follows the option `csrf`.
+ * The cross-site check as a separate guard, for your own login and refresh routes with cookies, which have no session that
+ * another guard would check (R54). It follows the option `csrf`.
  *
  * @example
  * ```ts
@@ -98,7 +98,7 @@ export function crossSiteRefusal(
  * @Post('login')
  * login(@Body() body: LoginBody) {}
  * ```
- * @throws ForbiddenException (403) for an unsafe request from a foreign site.
+ * @throws ForbiddenException (403) for an unsafe request from another site.
  */
 @Injectable()
 export class CrossSiteGuard implements CanActivate {
@@ -113,7 +113,7 @@ export class CrossSiteGuard implements CanActivate {
     }
   }
 
-  /** The error that answers a request which is refused; override it for another body. */
+  /** Returns the error that answers a refused request; override it for another body. */
   protected refuse(error: unknown, context: ExecutionContext): unknown {
     return transportError(context, error);
   }

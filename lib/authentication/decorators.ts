@@ -18,20 +18,20 @@ import { IS_OPTIONAL, IS_PUBLIC } from './guards/route.js';
 import { requestOf } from './transports.js';
 
 /**
- * Opens a route, or a whole controller, to everybody: the guards of this library do not look at the request at all,
- * not even at a bad credential. Meant for login and refresh; for pages that greet a known user see `@OptionalAuth()`.
+ * Opens a route, or a whole controller, to everyone: the guards of this library ignore credentials, even invalid ones.
+ * Use it for login; for pages that show the current user, see `@OptionalAuth()`.
  */
 export const Public = (): CustomDecorator => SetMetadata(IS_PUBLIC, true);
 
 /**
- * Lets requests without a credential pass anonymously: `request.user` and `request.auth` are `undefined` then.
- * A bad credential is still a 401, and an outage a 503 (R62).
+ * Also accepts requests without a credential; `request.user` and `request.auth` are then `undefined`.
+ * An invalid credential still gets a 401, and an outage a 503 (R62).
  */
 export const OptionalAuth = (): CustomDecorator => SetMetadata(IS_OPTIONAL, true);
 
 /**
- * Lets only sessions pass whose context holds these members, or satisfies the predicate: 403 otherwise, 401 without
- * a session. It is enforced after all guards, so its place among the decorators does not matter; several add up.
+ * Accepts only sessions whose context has these members, or satisfies the predicate. Otherwise the answer is a 403, or a
+ * 401 without a session. The order of the decorators does not matter; several add up.
  *
  * @example `@RequireContext({ device: 'mobile' })`
  * @example `@RequireContext((context) => context.plan === 'premium')`
@@ -44,14 +44,14 @@ export function RequireContext<
 }
 
 /**
- * Lets only sessions pass whose user logged in less than `maxAge` ago; a refresh or a slide is no login. Otherwise 401
- * with the challenge `error="insufficient_user_authentication", max_age="600"` of RFC 9470, which asks the client for a
- * new login, not for a refresh. It is enforced after all guards, so its place among the decorators does not matter; of
- * several, on a controller and a method, the shortest counts (ASVS 7.5.1).
+ * Accepts only sessions whose user logged in less than `maxAge` ago; a refresh or a slide does not count. Otherwise the
+ * answer is a 401 with the challenge `error="insufficient_user_authentication", max_age="600"` (RFC 9470), which asks the
+ * client for a new login. The order of the decorators does not matter; of several, on a controller and a method, the
+ * shortest counts (ASVS 7.5.1).
  *
  * @param maxAge seconds or an `ms` string.
  * @example `@RequireFresh('10m')`
- * @throws TypeError, RangeError while decorating, for what is no positive duration.
+ * @throws TypeError, RangeError while decorating, for anything but a positive duration.
  */
 export function RequireFresh(maxAge: Duration): MethodDecorator & ClassDecorator {
   return applyDecorators(
@@ -61,14 +61,14 @@ export function RequireFresh(maxAge: Duration): MethodDecorator & ClassDecorator
   );
 }
 
-/** Gives a handler's parameter the whole of a subject or, by name, one property of it; pipes may change it. */
+/** A parameter decorator for the whole object or, by name, one property; accepts pipes. */
 export type MemberDecorator = (
   keyOrPipe?: string | PipeTransform | Type<PipeTransform>,
   ...pipes: (PipeTransform | Type<PipeTransform>)[]
 ) => ParameterDecorator;
 
 /**
- * The user a request acts as, or one property of it; `undefined` where nobody is.
+ * The current user, or one of its properties; `undefined` for an anonymous request.
  *
  * @example `me(@CurrentUser() user: User, @CurrentUser('email') email: string)`
  */
@@ -77,7 +77,7 @@ export const CurrentUser: MemberDecorator = createParamDecorator<string | undefi
 );
 
 /**
- * The token of the session a request acts in, or one property of it; `undefined` where there is none.
+ * The session of the request, or one of its properties; `undefined` for an anonymous request.
  *
  * @example `logout(@CurrentToken() token: AuthToken, @CurrentToken('id') sessionId: string)`
  */

@@ -3,27 +3,27 @@ import type { AuthType } from '../sessions/auth-type.js';
 import type { AbstractAuthToken } from '../sessions/entities/abstract-auth-token.js';
 import type { Socket } from './sockets/socket.js';
 
-/** A request after a guard let it pass; combine it with the adapter's type: `Request & AuthenticatedRequest<User>`. */
+/** A request that a guard has accepted; combine it with the type of the adapter: `Request & AuthenticatedRequest<User>`. */
 export interface AuthenticatedRequest<TUser = unknown, TToken = AbstractAuthToken<TUser>> extends IncomingRequest {
-  /** Who it acts as, as `postAuthHandler` decided. */
+  /** The user, after `postAuthHandler`. */
   user: TUser;
-  /** The session's token. */
+  /** The session. */
   auth: TToken;
 }
 
-/** A request as guards and interceptors meet it, on any transport, authenticated or not. */
+/** A request on any transport, authenticated or not, as guards and interceptors see it. */
 export interface TransportRequest extends IncomingRequest {
   method?: string;
-  /** Path and query string, as they stood in the request line. */
+  /** Path and query string from the request line. */
   url?: string;
-  /** Header names and values as they stood on the wire; Fastify keeps them on `raw`. */
+  /** Header names and values as received; Fastify keeps them on `raw`. */
   rawHeaders?: string[];
   raw?: { rawHeaders?: string[] };
-  /** As the adapter's body parser left it. */
+  /** The body, as parsed by the adapter. */
   body?: unknown;
-  /** Of the path, as the router found them. */
+  /** The parameters of the path. */
   params?: Record<string, string>;
-  /** As the adapter's query parser left it. */
+  /** The query, as parsed by the adapter. */
   query?: unknown;
   /** The Express application that serves it. */
   app?: object;
@@ -37,13 +37,13 @@ export interface TransportRequest extends IncomingRequest {
   auth?: AbstractAuthToken;
 }
 
-/** What a request presents as its credential, good or bad. */
+/** The credential of a request, valid or not. */
 export interface Credential {
-  /** How it travels: what it may be used for depends on that (`enableAuthRestriction`, the cross-site check). */
+  /** The transport, on which `enableAuthRestriction` and the cross-site check depend. */
   authType: AuthType;
-  /** As presented; empty where it was no single well-formed one, which no token ever is. */
+  /** The token as received; empty if there was not exactly one well-formed credential. */
   rawToken: string;
-  /** The cookie it came in. */
+  /** The name of the cookie. */
   cookieName?: string;
 }
 

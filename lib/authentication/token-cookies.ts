@@ -12,13 +12,13 @@ import { ResponseHeaders } from './transports.js';
 /** Browsers keep no cookie longer than 400 days (RFC 6265bis §5.5). */
 const LONGEST_MAX_AGE = 400 * 86_400;
 
-/** Attributes of a cookie beside its name, its value and `Max-Age`. */
+/** Attributes of a cookie, besides its name, its value and `Max-Age`. */
 export type CookieAttributes = Omit<SerializeOptions, 'encode' | 'expires' | 'maxAge'>;
 
 /**
- * Writes, renews, clears and reads the session's cookies, on Express and Fastify alike (R57, R59).
+ * Writes, renews, clears and reads the cookies of a session, on Express and Fastify (R57, R59).
  *
- * Extend it to give cookies other attributes, and name your class in `extraProviders`, so that the session routes and
+ * To change the attributes of cookies, extend it and add your class to `extraProviders`, so that the session routes and
  * `AutoRefreshInterceptor` use it too.
  *
  * @example
@@ -38,13 +38,13 @@ export class TokenCookies {
   @Inject() private readonly crossSite: CrossSiteCheck;
 
   /**
-   * Writes the access cookie and, where there is a refresh token and `refreshCookieName`, the refresh cookie
-   * (SameSite=Strict). Max-Age is what is left of `expiresAt` and `refreshUntil`, at most 400 days; of the absolute end
-   * for the refresh cookie of sessions that slide. What an earlier
-   * session may have left under the other names is removed, or the browser would slip back into it.
+   * Writes the access cookie and, if there is a refresh token and `refreshCookieName`, the refresh cookie
+   * (SameSite=Strict). Max-Age is the time left until `expiresAt` and `refreshUntil`, at most 400 days; if sessions slide,
+   * the refresh cookie lasts until the absolute end. Cookies under the other configured names are removed, so that the
+   * browser cannot return to an earlier session.
    *
-   * @param response of Express or Fastify, before it is sent.
-   * @throws TypeError for tokens of `generateHeaderToken`, which no cookie makes good.
+   * @param response the response of Express or Fastify, before it is sent.
+   * @throws TypeError for tokens of `generateHeaderToken`, which are refused in cookies.
    */
   set(response: unknown, { accessToken, refreshToken, token }: IssuedTokens): void {
     if (token.authType !== 'cookie' && this.options.enableAuthRestriction) {
@@ -60,17 +60,17 @@ export class TokenCookies {
     for (const other of otherRefreshNames) this.expire(response, other);
   }
 
-  /** Removes every cookie the library reads or writes; for logout only. */
+  /** Removes every cookie that the library reads or writes; only for a logout. */
   clear(response: unknown): void {
     for (const name of [...this.options.authCookieNames, ...this.options.refreshCookieName])
       this.expire(response, name);
   }
 
   /**
-   * The refresh token in its cookie, the first of `refreshCookieName` that is present; `null` where it is missing, empty
-   * or there twice.
+   * Returns the refresh token from its cookie, the first of `refreshCookieName` that the request has; `null` if it is
+   * missing, empty or present twice.
    *
-   * @throws ForbiddenException (403) when a foreign site sends an unsafe request with the user's cookie (R54).
+   * @throws ForbiddenException (403) for an unsafe request from another site (R54).
    */
   refreshTokenFrom(request: IncomingRequest): string | null {
     const found = credentialInCookies(request, this.options.refreshCookieName);
@@ -80,8 +80,8 @@ export class TokenCookies {
   }
 
   /**
-   * The attributes of the cookie of that name, whenever it is written, renewed or removed: browsers remove a cookie only
-   * with the attributes it was set with. Default: the option `cookie`; SameSite=Strict for the refresh cookie (R57).
+   * The attributes of the cookie with this name, for writing, renewing and removing it: browsers remove a cookie only with
+   * the attributes that it was set with. Default: the option `cookie`; SameSite=Strict for the refresh cookie (R57).
    */
   protected attributesOf(name: string): CookieAttributes {
     const { cookie, refreshCookieName } = this.options;

@@ -1,11 +1,11 @@
 import { type MigrationInterface, type QueryRunner, Table, type TableColumn, type TableColumnOptions } from 'typeorm';
 import { dataSourceOf } from '../store/drivers/typeorm-internals.js';
 
-/** Which tables the migration is about. */
+/** The options of `createAuthTokens`. */
 export interface CreateAuthTokensOptions {
-  /** The users' table, which must be there already; with its schema or database where that is not the default one. */
+  /** The existing table of the users; with its schema or database, if that is not the default. */
   userTable: string;
-  /** The table to make, by its name in the database. Default `'auth_tokens'`, as the naming strategy writes it. */
+  /** The name of the new table in the database. Default `'auth_tokens'`, as the naming strategy spells it. */
   tokenTable?: string;
 }
 
@@ -36,8 +36,8 @@ const COLUMNS: readonly TableColumnOptions[] = [
 ];
 
 /**
- * The migration that makes the token table: the base of a class of yours, whose name TypeORM remembers and whose
- * timestamp says when it runs. `user_id` takes the type of the users' primary key from the database.
+ * The migration that creates the session table. Extend it with your own class: TypeORM remembers the class by its name, and
+ * the timestamp in the name sets the order. `user_id` gets the type of the users' primary key, read from the database.
  *
  * @example
  * ```ts
@@ -46,7 +46,7 @@ const COLUMNS: readonly TableColumnOptions[] = [
  */
 export function createAuthTokens({ userTable, tokenTable }: CreateAuthTokensOptions): new () => MigrationInterface {
   return class implements MigrationInterface {
-    /** @throws Error where the users' table is missing, or its primary key is not one column. */
+    /** @throws Error if the table of the users is missing, or its primary key is not one column. */
     async up(queryRunner: QueryRunner): Promise<void> {
       const users = await queryRunner.getTable(userTable);
       const [key, ...others] = users?.primaryColumns ?? [];

@@ -6,8 +6,8 @@ export type OptionNames<TOptions extends object> = Readonly<Record<keyof TOption
 /** The option of every call that reads or writes sessions. */
 export interface TransactionOptions {
   /**
-   * The manager of your own transaction, as `dataSource.transaction` hands it out: the call is part of it, on its
-   * connection (R78). Left out, the call stands by itself, on a connection of the pool.
+   * The manager of your own transaction, from `dataSource.transaction`: the call is part of the transaction, on its
+   * connection (R78). Without it, the call uses a connection of the pool.
    */
   manager?: EntityManager | null;
 }

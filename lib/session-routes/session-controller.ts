@@ -4,16 +4,16 @@ import { AnsweredFilter, AnswerGuard } from '../authentication/guards/answer.gua
 import { AuthentifyConfigurationError } from '../errors/authentify-configuration.error.js';
 import { SessionRoutes } from './session-routes.js';
 
-/** Where the session routes are, and what of them is yours. */
+/** The path of the session routes, and your changes to them. */
 export interface SessionRoutesOptions {
   /** Path of the controller: `'auth'` gives `POST /auth/refresh` and the others. */
   path: string;
   /**
-   * Your class that extends `SessionRoutes`, for a guard on one route, another answer, another route. Do not list it in
-   * `controllers` too. Default: the routes as they are.
+   * Your class that extends `SessionRoutes`, to add a guard or a route, or to change an answer. Do not list it in
+   * `controllers` too. Default: the unchanged routes.
    */
   controller?: Type<SessionRoutes>;
-  /** Modules that provide what your class and its guards inject, where they are not global. */
+  /** Modules that provide the dependencies of your class and its guards, if these are not global. */
   imports?: ModuleMetadata['imports'];
 }
 

@@ -56,13 +56,13 @@ class NoStoreGuard implements CanActivate {
  */
 @UseGuards(NoStoreGuard)
 export abstract class SessionRoutes {
-  /** Of the registration whose routes these are. */
+  /** The `TokenService` of the registration. */
   @Inject() protected readonly tokens: TokenService;
-  /** Of the same registration. */
+  /** The `TokenCookies` of the registration. */
   @Inject() protected readonly cookies: TokenCookies;
   @Inject() private readonly requests: SessionRequests;
 
-  /** The next pair for a refresh token, in the JSON body, the header or else its cookie. A failure leaves the cookies (R40). */
+  /** Answers the next pair for a refresh token from the JSON body, the header or else its cookie. A failure keeps the cookies (R40). */
   @Post('refresh')
   @Public()
   @HttpCode(200)
@@ -76,9 +76,9 @@ export abstract class SessionRoutes {
   }
 
   /**
-   * Ends the session that a token names, of either kind and also when its time is over; where several name several, all
-   * of them. One that has ended already, or that no token can name any more, is no failure (RFC 7009 §2.2). Where the
-   * body may have named one and could not be read, nothing is pretended (R74).
+   * Ends the sessions of all tokens in the request, access or refresh tokens, even expired ones. A session that has already
+   * ended, or an unknown token, is not an error (RFC 7009 §2.2). If the body could not be read and there is no other token,
+   * the answer is an error (R74).
    */
   @Post('logout')
   @Public()
@@ -90,7 +90,7 @@ export abstract class SessionRoutes {
     if (isCookie) this.cookies.clear(response);
   }
 
-  /** Ends all sessions of the user, this one too. */
+  /** Ends all sessions of the user, including this one. */
   @Post('logout-all')
   @UseGuards(AuthentifyGuard)
   @HttpCode(204)
@@ -99,7 +99,7 @@ export abstract class SessionRoutes {
     if (this.requests.transportOf(request) === 'cookie') this.cookies.clear(response);
   }
 
-  /** Ends all sessions of the user but this one. */
+  /** Ends all sessions of the user except this one. */
   @Post('logout-others')
   @UseGuards(AuthentifyGuard)
   @HttpCode(204)
@@ -107,7 +107,7 @@ export abstract class SessionRoutes {
     await this.tokens.revokeAllUserTokens(auth.userId, { except: auth });
   }
 
-  /** Where the user is logged in, newest first: `?limit` of them, at most 100, older than `?before`. */
+  /** Lists the sessions of the user, newest first: at most `?limit` (100), older than `?before`. */
   @Get('sessions')
   @UseGuards(AuthentifyGuard)
   async list(request: SessionRequest, _response: unknown): Promise<SessionView[]> {
@@ -115,7 +115,7 @@ export abstract class SessionRoutes {
     return sessions.map((session) => this.sessionView(session, session.id === request.auth.id));
   }
 
-  /** Ends one of the user's sessions; the same answer for an unknown, foreign, ended or malformed id (R50). */
+  /** Ends one session of the user; the answer is the same for an unknown, malformed or ended id, or one of another user (R50). */
   @Delete('sessions/:id')
   @UseGuards(AuthentifyGuard)
   @HttpCode(204)
@@ -123,13 +123,13 @@ export abstract class SessionRoutes {
     await this.tokens.revokeUserToken(auth.userId, params?.id ?? '');
   }
 
-  /** What `refresh` answers. The tokens of a cookie session are in its cookies, and nowhere else (R58). */
+  /** Creates the answer of `refresh`. The tokens of a cookie session are only in its cookies (R58). */
   protected refreshAnswer(issued: IssuedTokens, authType: AuthType): RefreshAnswer | Promise<RefreshAnswer> {
     const { expiresAt, refreshUntil } = issued.toJSON();
     return authType === 'header' ? issued.toJSON() : { expiresAt, refreshUntil };
   }
 
-  /** What `list` answers of one session. */
+  /** Creates the element of the list for one session. */
   protected sessionView(session: AbstractAuthToken, current: boolean): SessionView {
     return sessionView(session, current);
   }

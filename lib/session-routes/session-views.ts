@@ -1,34 +1,34 @@
 import type { AbstractAuthToken } from '../sessions/entities/abstract-auth-token.js';
 import type { JsonObject } from '../sessions/json.js';
 
-/** What `POST refresh` reads. */
+/** The body of `POST refresh`. */
 export class RefreshBody {
-  /** Absent where the refresh token comes in its cookie. */
+  /** Absent if the refresh token is in its cookie. */
   refreshToken?: string;
 }
 
-/** What `POST refresh` answers. */
+/** The answer of `POST refresh`. */
 export class RefreshAnswer {
-  /** The tokens; absent where they are in cookies (R58). */
+  /** The tokens; absent if they are in cookies (R58). */
   accessToken?: string;
   refreshToken?: string | null;
-  /** When the access token dies; `null` = never. */
+  /** When the access token expires; `null` = never. */
   expiresAt!: string | null;
-  /** Until when the refresh token is good. */
+  /** When the refresh token expires; `null` = there is none. */
   refreshUntil!: string | null;
 }
 
-/** One of a user's sessions, as `GET sessions` lists it. */
+/** An element of the list of sessions. */
 export class SessionView {
-  /** Public: safe to show and to log. */
+  /** The public id; safe to show and to log. */
   id!: string;
-  /** What the app remembers about the device. */
+  /** The context that the app gave at login. */
   context!: JsonObject;
   createdAt!: Date;
   lastRefreshedAt!: Date;
   expiresAt!: Date | null;
   refreshUntil!: Date | null;
-  /** Whether it is the session that asks. */
+  /** Whether this is the session of the request. */
   current!: boolean;
 }
 

@@ -3,7 +3,7 @@ import type { AbstractAuthToken, AnyAuthToken } from './entities/abstract-auth-t
 
 const REDACTED = '[redacted]';
 
-/** What a client needs to know of a new pair. */
+/** A new pair, as a client needs it. */
 export interface IssuedTokensJson {
   accessToken: string;
   refreshToken: string | null;
@@ -14,26 +14,26 @@ export interface IssuedTokensJson {
 }
 
 /**
- * A new pair, and the only place its raw values ever exist. Frozen. Its JSON is made for the client that logs in;
- * `inspect` and logs show no token (R63).
+ * A new pair, and the only place where the raw tokens exist. Frozen. Its JSON is meant for the client; `inspect` and logs
+ * show no tokens (R63).
  */
 export class IssuedTokens<TToken extends AnyAuthToken = AbstractAuthToken> {
   constructor(
     readonly accessToken: string,
-    /** `null` when the session has no refresh token. */
+    /** `null` if the session has no refresh token. */
     readonly refreshToken: string | null,
-    /** The session's row. */
+    /** The session. */
     readonly token: TToken,
   ) {
     Object.freeze(this);
   }
 
-  /** When the access token dies, as its client is told. ISO 8601; `null` = never. */
+  /** When the access token expires, for the client. ISO 8601; `null` = never. */
   get expiresAt(): string | null {
     return this.token.expiresAt?.toISOString() ?? null;
   }
 
-  /** Until when the refresh token is good, as its client is told. ISO 8601; `null` = there is no refresh token. */
+  /** When the refresh token expires, for the client. ISO 8601; `null` = there is no refresh token. */
   get refreshUntil(): string | null {
     return this.token.refreshUntil?.toISOString() ?? null;
   }

@@ -1,7 +1,7 @@
-/** What JSON can carry. */
+/** A JSON value. */
 export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject;
 
-/** A JSON object; the default shape of a session's context. */
+/** A JSON object; the default type of a context. */
 export type JsonObject = { [key: string]: JsonValue };
 
 /** The same value, read-only at every depth. */

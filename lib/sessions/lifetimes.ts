@@ -16,7 +16,7 @@ export interface Deadlines {
   refreshUntil: Date | null;
 }
 
-/** A lifetime as a caller gives it: `undefined` = as configured, `null` = none. */
+/** Lifetimes of a call: `undefined` = the option, `null` = none. */
 export interface LifetimeOverrides {
   accessExpiresIn?: number | string | null;
   refreshExpiresIn?: number | string | null;
@@ -25,7 +25,7 @@ export interface LifetimeOverrides {
 /**
  * Reads the lifetimes of one call (R27).
  *
- * @throws TypeError, RangeError for what is no positive duration.
+ * @throws TypeError, RangeError for anything but a positive duration.
  */
 export function readOverrides(overrides: LifetimeOverrides): Partial<Lifetimes> {
   return {

@@ -23,7 +23,7 @@ import { uuidAt } from './uuid.js';
 
 /** The options of a login. */
 export interface IssueTokenOptions<TContext extends object = JsonObject> extends LifetimeOverrides, TransactionOptions {
-  /** Anything to remember about the device, as JSON; see `contextMaxBytes`. */
+  /** Data to store with the session, such as the device, as JSON; see `contextMaxBytes`. */
   context?: TContext | null;
 }
 

@@ -23,7 +23,7 @@ import { type DigestForm, type PresentedRefreshToken, sameDigest, TokenSecrets }
 
 /** The options of a refresh. */
 export interface RefreshTokenOptions extends LifetimeOverrides, TransactionOptions {
-  /** How the refresh token came; checked against the session with `enableAuthRestriction`. */
+  /** The transport of the refresh token; checked if `enableAuthRestriction` is on. */
   authType?: AuthType;
 }
 

@@ -10,13 +10,13 @@ import { SessionStore } from './session-store.js';
 import { Verification } from './verification.js';
 import { canonicalUuid } from './uuid.js';
 
-/** A user as the app holds it: the entity, or its primary key. */
+/** A user: the entity, or its primary key. */
 export type UserOrKey<TToken extends AnyAuthToken> = TToken['user'] | UserId;
 
 /** The context type of a token class. */
 export type ContextOf<TToken extends AnyAuthToken> = TToken['context'];
 
-/** Which sessions stay when all of a user's are ended. */
+/** The options of `revokeAllUserTokens`. */
 export interface RevokeAllOptions extends TransactionOptions {
   except?: Pick<AnyAuthToken, 'id'>;
 }
@@ -24,16 +24,16 @@ export interface RevokeAllOptions extends TransactionOptions {
 const REVOKE_ALL_OPTIONS: OptionNames<RevokeAllOptions> = { except: true, ...TRANSACTION_OPTIONS };
 
 /**
- * Everything an app does with sessions, and nothing about HTTP.
+ * Issues, verifies, refreshes, lists and revokes sessions. It does not depend on HTTP.
  *
- * Every method throws `AuthentifyUnavailableError` (503) when the database cannot answer, and `TypeError` or
- * `RangeError` before any SQL when it is called wrongly.
+ * Every method throws `AuthentifyUnavailableError` (503) if the database does not answer, and `TypeError` or `RangeError` for
+ * wrong arguments, before any SQL.
  *
- * Every method takes `{ manager }`, and is part of that transaction then (R78): on its connection, visible with its
- * commit, gone with its rollback. Nothing is retried there; the `cause` of an `AuthentifyUnavailableError` tells whether
- * to run the transaction again.
+ * Every method takes `{ manager }` and is then part of that transaction (R78): on its connection, visible after its commit,
+ * undone by its rollback. Nothing is retried there; the `cause` of an `AuthentifyUnavailableError` tells you whether to run
+ * the transaction again.
  *
- * @typeParam TToken the token entity, for its user, context and extra columns.
+ * @typeParam TToken the token entity, for its user, context and additional columns.
  */
 @Injectable()
 export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
@@ -46,7 +46,7 @@ export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
   /**
    * Logs a user in for the `Authorization` header.
    *
-   * @throws AuthentifyUserNotFoundError when the user is not in the database.
+   * @throws AuthentifyUserNotFoundError if the user is not in the database.
    */
   async generateHeaderToken(
     user: UserOrKey<TToken>,
@@ -58,7 +58,7 @@ export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
   /**
    * Logs a user in for cookies; write them with `TokenCookies.set`.
    *
-   * @throws AuthentifyUserNotFoundError when the user is not in the database.
+   * @throws AuthentifyUserNotFoundError if the user is not in the database.
    */
   async generateCookieToken(
     user: UserOrKey<TToken>,
@@ -68,9 +68,9 @@ export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
   }
 
   /**
-   * The live session of an access token, with its user; `null` for anything that is no usable token.
+   * Returns the active session of an access token, with its user, or `null` if the token does not work.
    *
-   * @param authType how it was presented; leave it out to accept either (R20).
+   * @param authType the transport of the token; omit it to accept both (R20).
    */
   async verifyToken(rawToken: string, authType?: AuthType, options?: TransactionOptions): Promise<TToken | null> {
     if (typeof authType === 'object' && authType !== null) {
@@ -80,17 +80,17 @@ export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
   }
 
   /**
-   * Exchanges a refresh token for the next pair; the old pair is dead from then on (RFC 9700 §4.14.2). The token just
-   * replaced gets the same successor again within `refreshGracePeriod`; an older one ends the session, also where
-   * `{ manager }` was given and that transaction is rolled back.
+   * Exchanges a refresh token for the next pair; the old pair stops working (RFC 9700 §4.14.2). Within `refreshGracePeriod`,
+   * the previous refresh token gets the same new pair again. An older one ends the session, even if `{ manager }` was given
+   * and its transaction is rolled back.
    *
-   * @returns `null` for an unusable token: unknown, expired, revoked, of an inactive user, reused.
+   * @returns `null` if the token does not work: unknown, expired, revoked, reused, or of an inactive user.
    */
   async refreshToken(rawRefreshToken: string, options?: RefreshTokenOptions): Promise<IssuedTokens<TToken> | null> {
     return this.refreshing.exchange(rawRefreshToken, options);
   }
 
-  /** Ends one session, whichever of its tokens is meant. Returns 1, or 0 where it had ended already. */
+  /** Ends one session. Returns 1, or 0 if it had already ended. */
   async revokeToken(
     token: Pick<TToken, 'id'> & Partial<Pick<TToken, 'userId'>>,
     options?: TransactionOptions,
@@ -100,8 +100,8 @@ export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
   }
 
   /**
-   * Ends all sessions of a user, but `except` for instance the current one after a password change. Without one, and
-   * with `undefined`, none is left.
+   * Ends all sessions of a user, except `except`, such as the current session after a password change. Without `except`, all
+   * sessions end.
    */
   async revokeAllUserTokens(user: UserOrKey<TToken>, options: RevokeAllOptions = {}): Promise<number> {
     checkNames(options, REVOKE_ALL_OPTIONS);
@@ -109,23 +109,23 @@ export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
     return this.store.within(options).endAllOf(user, Date.now(), exceptId);
   }
 
-  /** Prunes one user's sessions that can never be used again. */
+  /** Prunes the expired sessions of one user. */
   async revokeAllExpiredUserTokens(user: UserOrKey<TToken>, options?: TransactionOptions): Promise<number> {
     return this.pruning.prune(this.store.userKey(user), this.within(options));
   }
 
-  /** Prunes all sessions that can never be used again: the job to schedule. Batched, safe on many instances. */
+  /** Prunes all expired sessions; run it in a scheduled job. Works in batches, safe on several instances. */
   async revokeExpiredTokens(options?: TransactionOptions): Promise<number> {
     return this.pruning.prune(undefined, this.within(options));
   }
 
-  /** A user's sessions that access or refresh can still use, newest first. */
+  /** Lists the active and idle sessions of a user, newest first. */
   async listUserTokens(user: UserOrKey<TToken>, options?: TransactionOptions): Promise<TToken[]> {
     return this.within(options).liveOf(this.store.userKey(user), Date.now());
   }
 
   /**
-   * Ends one of the user's own sessions by its public id, in capitals too; 0 for an unknown, foreign or malformed id (R50).
+   * Ends one of the user's own sessions by its public id. Returns 0 for a malformed or unknown id, or one of another user (R50).
    */
   async revokeUserToken(user: UserOrKey<TToken>, id: string, options?: TransactionOptions): Promise<number> {
     const store = this.within(options);

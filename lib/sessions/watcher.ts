@@ -22,12 +22,11 @@ interface Watch {
 }
 
 /**
- * Tells when sessions end, for what outlives a request: sockets, server-sent events, streams.
+ * Reports when sessions end, for anything that outlives a request: sockets, server-sent events, streams.
  *
- * An ending on this node is told at once, or with the commit of the app's transaction that it is part of; an expiry when
- * it comes. The database is asked when a watch begins and every `sessionCheckInterval` from then on, about all sessions
- * that are watched in one statement, for what other nodes did.
- * A refresh or a slide ends nothing: it moves the deadline. Nor does a database that cannot answer.
+ * An ending in this process is reported at once, or after the commit of its transaction; an expiry when it happens. For
+ * endings in other processes, the watcher checks the database when a watch begins and every `sessionCheckInterval`, with one
+ * query for all watched sessions. A refresh or a slide moves the deadline. An outage of the database ends nothing.
  */
 @Injectable()
 export class SessionWatcher implements OnModuleDestroy {
@@ -45,8 +44,8 @@ export class SessionWatcher implements OnModuleDestroy {
   #subscription?: Subscription;
 
   /**
-   * Emits once, why, when the session of this token is over, at once if it is already; then completes. It never fails.
-   * The session is watched while somebody is subscribed, and the deadlines of the entity given move along with it.
+   * Emits the reason when the session ends, at once if it has already ended, and completes. Never fails. The session is
+   * watched while there is a subscriber, and the deadlines of the given entity are kept up to date.
    *
    * @example
    * ```ts

@@ -6,40 +6,40 @@ import { REFRESHABLE, STATE_CONDITIONS } from './session-conditions.js';
 import { SessionTable } from './session-table.js';
 
 /**
- * Ready-made queries for an app's own reports, to be refined with `andWhere('token.…')`. The alias is `token`.
- * They run as the app's other reads do, on a replica and from TypeORM's query cache where it has them; the library
- * itself decides nothing by them. What must be true now: `.cache(false)`, and a manager of the primary.
+ * Queries for your own reports; extend them with `andWhere('token.…')`. The alias is `token`. They run like the other reads
+ * of your app, possibly on a replica or from TypeORM's query cache; the library does not use them. For current data, use
+ * `.cache(false)` and the primary.
  */
 @Injectable()
 export class TokenRepository<TToken extends AnyAuthToken = AbstractAuthToken> {
   @Inject() private readonly table: SessionTable<TToken>;
 
-  /** All rows of one user, ended ones too. @throws TypeError for what is neither user nor key. */
+  /** All sessions of one user, including ended ones. @throws TypeError for anything but a user or a key. */
   forUser(user: TToken['user'] | UserId): SelectQueryBuilder<TToken> {
     return this.query().where(this.table.ownedBy(this.table.userKey(user)));
   }
 
-  /** Sessions whose access token works. */
+  /** Sessions with a working access token. */
   active(): SelectQueryBuilder<TToken> {
     return this.inState('active');
   }
 
-  /** Sessions of which only the refresh token works. */
+  /** Sessions with only a working refresh token. */
   idle(): SelectQueryBuilder<TToken> {
     return this.inState('idle');
   }
 
-  /** Sessions that time has ended, until they are pruned. */
+  /** Sessions whose tokens have expired, until they are pruned. */
   expired(): SelectQueryBuilder<TToken> {
     return this.inState('expired');
   }
 
-  /** Sessions that were ended, of which `keepExpiredTokens` keeps the rows; `revokedReason` says why. */
+  /** Sessions that have ended, if `keepExpiredTokens` keeps their rows; `revokedReason` has the reason. */
   ended(): SelectQueryBuilder<TToken> {
     return this.inState('ended');
   }
 
-  /** Sessions whose refresh token works, active or idle. */
+  /** Sessions with a working refresh token, active or idle. */
   refreshable(): SelectQueryBuilder<TToken> {
     return this.query().where(REFRESHABLE, { now: Date.now() });
   }

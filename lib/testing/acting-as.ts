@@ -13,11 +13,11 @@ import { type ContextOf, TokenService, type UserOrKey } from '../sessions/token.
 /** An application, or a testing module. */
 export type ApplicationUnderTest = Pick<INestApplicationContext, 'get' | 'select'>;
 
-/** How to sign somebody in; the lifetimes and the context are those of a login. */
+/** The options of `actingAs`; lifetimes and context are those of a login. */
 export interface ActingAsOptions<TToken extends AnyAuthToken> extends IssueTokenOptions<ContextOf<TToken>> {
-  /** How the session travels. Default `'header'`. */
+  /** The transport of the session. Default `'header'`. */
   via?: AuthType;
-  /** Where the app registers the module several times: the registration's name, or what `forRoot` returned. Default: the one without a name. */
+  /** The name of a registration, or the result of `forRoot`. Default: the registration without a name. */
   registration?: string | DynamicModule;
 }
 
@@ -27,23 +27,23 @@ const ACTING_AS_OPTIONS: OptionNames<ActingAsOptions<AnyAuthToken>> = {
   registration: true,
 };
 
-/** Somebody signed in. */
+/** The result of `actingAs`. */
 export interface ActingAs<TToken extends AnyAuthToken> {
   /** For `request(server).get('/me').set(headers)` and `app.inject({ url: '/me', headers })`. */
   headers: Record<string, string>;
-  /** The session and its tokens, as a login gives them. */
+  /** The session and its tokens, as from a login. */
   issued: IssuedTokens<TToken>;
 }
 
 /**
- * Signs a test's requests in as a user, on a session as real as any: in the database, with a token the guards verify.
+ * Authenticates the requests of a test as a user, with a real session in the database and a token that the guards verify.
  *
  * @example
  * ```ts
  * const { headers } = await actingAs(app, ada);
  * await request(app.getHttpServer()).get('/me').set(headers).expect(200);
  * ```
- * @throws AuthentifyUserNotFoundError when the user is not in the database.
+ * @throws AuthentifyUserNotFoundError if the user is not in the database.
  */
 export function actingAs<TUser extends object>(
   app: ApplicationUnderTest,

@@ -6,20 +6,20 @@ let original: DateConstructor | undefined;
 let moved: DateConstructor | undefined;
 
 /**
- * Moves the clock forward: `Date.now()` and `new Date()`, and with them every token, session and cookie. The clock goes
- * on from there, and timers are left alone, so that nothing that waits for a database hangs. Moves add up.
+ * Moves the clock forward: `Date.now()` and `new Date()`, and so every token, session and cookie. The clock continues from
+ * there. Timers are not changed, so database drivers do not hang. Several moves add up.
  *
  * @param duration seconds or an `ms` string.
- * @returns what {@link travelBack} is.
+ * @returns {@link travelBack}.
  * @example `travel('61m'); await request(server).get('/me').set(headers).expect(401); travelBack();`
- * @throws TypeError, RangeError for what is no positive duration.
+ * @throws TypeError, RangeError for anything but a positive duration.
  */
 export function travel(duration: Duration): typeof travelBack {
   return moveBy(parseNamedDuration('travel', duration));
 }
 
 /**
- * Sets the clock, forward or back; otherwise as {@link travel}.
+ * Sets the clock to a time, forward or back; otherwise like {@link travel}.
  *
  * @throws RangeError for an invalid date.
  */
@@ -29,7 +29,7 @@ export function travelTo(instant: Date): typeof travelBack {
   return moveBy(distance);
 }
 
-/** Gives the clock back as it was before the first move; call it after each test: `afterEach(travelBack)`. */
+/** Restores the clock; call it after each test: `afterEach(travelBack)`. */
 export function travelBack(): void {
   // Fake timers that came meanwhile are their owner's to remove.
   if (original && globalThis.Date === moved) globalThis.Date = original;

@@ -24,16 +24,15 @@ interface Outcome {
 const NOTHING_PRESENTED: Outcome = { presented: false, error: null, user: null, info: undefined };
 
 /**
- * Lets a request pass that presents a live session, in the `Authorization` header or else in a cookie, and sets
- * `request.user` and `request.auth`. Something bad is refused everywhere, nothing at all except under `@OptionalAuth()`.
- * What the route asks of the session, by `@RequireContext` and its like, is decided at once, before anything of the app
- * that stands later has run (R69).
+ * Accepts requests with a valid access token, in the `Authorization` header or else in a cookie, and sets `request.user` and
+ * `request.auth`. An invalid credential is always refused; a missing one only without `@OptionalAuth()`. `@RequireContext`
+ * and `@RequireFresh` are checked immediately afterwards, before any later code of the app runs (R69).
  *
- * Extend it as you would extend Nest's `AuthGuard`: `getRequest` says what is authenticated, `credentialIn` where the
- * credential is read, `handleRequest` what becomes of the outcome, `refuse` how a refusal looks.
+ * Extend it like Nest's `AuthGuard`: `getRequest` returns the request to authenticate, `credentialIn` its credential,
+ * `handleRequest` the user, and `refuse` the error that answers a refused request.
  *
- * @throws UnauthorizedException (401, with challenge) without a good credential, ForbiddenException (403) for a
- * foreign site's use of a cookie, AuthentifyUnavailableError (503) when the database cannot answer.
+ * @throws UnauthorizedException (401, with challenge) without a valid credential, ForbiddenException (403) for a cookie that
+ * another site sent, AuthentifyUnavailableError (503) if the database does not answer.
  */
 @Authenticates()
 @Injectable()
@@ -66,11 +65,11 @@ export class AuthentifyGuard implements CanActivate {
   }
 
   /**
-   * The credential that decides about a request; `null` where nothing was presented. Override it to read another place,
-   * such as the header `X-Api-Key`. Default: what the `Authorization` header has under one of `authHeaderPrefixes`, else
-   * the first of `authCookieNames`. Never the query string (R11).
+   * Returns the credential of a request, or `null` if there is none. Override it to read another place, such as the header
+   * `X-Api-Key`. Default: the `Authorization` header with one of `authHeaderPrefixes`, else the first of `authCookieNames`
+   * that the request has. Never the query string (R11).
    *
-   * @throws BadRequestException (400) for more than one `Authorization` line.
+   * @throws BadRequestException (400) for more than one `Authorization` header.
    */
   protected credentialIn(request: TransportRequest): Credential | null {
     return (
@@ -80,8 +79,8 @@ export class AuthentifyGuard implements CanActivate {
   }
 
   /**
-   * Who a request acts as, given what it came to: a failure, the user, or neither where nothing was presented. What it
-   * throws is the answer.
+   * Returns the user of a request after authentication: given an error, the user, or neither if there was no credential.
+   * An error that it throws is the answer.
    */
   protected handleRequest<TUser>(
     error: unknown,
@@ -95,11 +94,11 @@ export class AuthentifyGuard implements CanActivate {
   }
 
   /**
-   * The error that answers a request which is refused: without a good credential (401), from another site, or without
-   * what the route requires of its session (401, 403), and also when authentication failed (503, 500). Every refusal of
-   * a request this guard looked at comes through here, that of `AutoRefreshInterceptor` too. Override it for another body
-   * or other headers; call `super.refuse` to keep the challenge. Default: `WWW-Authenticate` is set for a 401, and the
-   * error takes the form of its transport.
+   * Returns the error that answers a refused request: without a valid credential (401), from another site (403), with a
+   * session that does not meet the requirements of the route (401, 403), or after a failure (503, 500). All refusals after
+   * this guard has run use it, including those of `AutoRefreshInterceptor`. Override it for another body or other headers;
+   * call `super.refuse` to keep the challenge. Default: sets `WWW-Authenticate` for a 401, and adapts the error to its
+   * transport.
    */
   protected refuse(error: unknown, context: ExecutionContext, details: RefusalDetails): unknown {
     this.challenge.add(error, context, { ...details, authType: this.challengedTransport });
@@ -125,7 +124,7 @@ export class AuthentifyGuard implements CanActivate {
 }
 
 /**
- * Lets a request pass that presents a live session in the `Authorization` header; cookies are not looked at.
+ * Accepts requests with a valid access token in the `Authorization` header; ignores cookies.
  *
  * @example `@UseGuards(HeaderAuthGuard)`
  */
@@ -137,7 +136,7 @@ export class HeaderAuthGuard extends AuthentifyGuard {
 }
 
 /**
- * Lets a request pass that presents a live session in a cookie; the `Authorization` header is not looked at.
+ * Accepts requests with a valid access token in a cookie; ignores the `Authorization` header.
  *
  * @example `@UseGuards(CookieAuthGuard)`
  */

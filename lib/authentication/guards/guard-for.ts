@@ -17,7 +17,7 @@ export abstract class NamedGuard implements CanActivate {
 }
 
 /**
- * A guard of the registration of that `name`: `AuthentifyGuard`, or another one of the library's.
+ * Creates a guard of the registration with this name: `AuthentifyGuard`, or another guard of the library.
  *
  * @example
  * ```ts

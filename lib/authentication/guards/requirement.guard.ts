@@ -103,8 +103,8 @@ function isBeforeOthers(context: ExecutionContext): boolean {
 }
 
 /**
- * Enforces `@RequireContext` where no guard of this library does. The decorator brings it along, so that nobody needs to
- * name it; unit specs can override it.
+ * Enforces `@RequireContext` behind guards that are not the library's. The decorator adds it, so you never name it; unit
+ * tests can override it.
  */
 @Injectable()
 export class ContextGuard extends RequirementGuard {
@@ -113,8 +113,8 @@ export class ContextGuard extends RequirementGuard {
 }
 
 /**
- * Enforces `@RequireFresh` where no guard of this library does. The decorator brings it along, so that nobody needs to
- * name it; unit specs can override it.
+ * Enforces `@RequireFresh` behind guards that are not the library's. The decorator adds it, so you never name it; unit
+ * tests can override it.
  */
 @Injectable()
 export class FreshGuard extends RequirementGuard {

@@ -33,7 +33,7 @@ export function addRequirement<TRequired>(
   };
 }
 
-/** Decides by a session's context, and the request, whether a handler may run. Asked once per request and route. */
+/** Decides by the context of a session, and the request, whether the handler may run. Called once per request and route. */
 export type ContextPredicate<
   TContext extends object = JsonObject,
   TRequest extends IncomingRequest = IncomingRequest,

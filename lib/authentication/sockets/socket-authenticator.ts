@@ -12,9 +12,9 @@ import { closeSocket, isSocketIo, type Socket } from './socket.js';
 import { socketRequestOf } from './socket-request.js';
 
 /**
- * Authenticates sockets when they are opened, by the header or else the cookie of the request that opened them; for
- * Socket.IO also by `auth: { token }` of the client. Sets `user` and `auth` on the socket, for guards and handlers, and
- * closes it when its session ends. Messages cost no look-up then.
+ * Authenticates sockets when they open, by the header or else the cookie of the request that opened them; for Socket.IO also
+ * by `auth: { token }` of the client. Sets `user` and `auth` on the socket, for guards and handlers, and closes it when its
+ * session ends. Messages then cost no query.
  */
 @Injectable()
 export class SocketAuthenticator {
@@ -24,13 +24,13 @@ export class SocketAuthenticator {
   @Inject() private readonly authenticator: RequestAuthenticator;
 
   /**
-   * For the `handleConnection` of a gateway. A socket that is refused is closed, and its client told why: by the close
-   * code 4000 + HTTP status of `ws` (4401, 4403, 4503), by the event `exception` of Socket.IO. Until then `ws` holds
-   * messages back; those of Socket.IO can arrive meanwhile, so guard the handlers, or use {@link SocketAuthenticator.middleware}.
+   * For the `handleConnection` of a gateway. A refused socket is closed, and its client learns the reason: with `ws` by the
+   * close code, 4000 + HTTP status (4401, 4403, 4503); with Socket.IO by the event `exception`. Until then, messages of `ws`
+   * wait. Messages of Socket.IO do not, so protect the handlers, or use {@link SocketAuthenticator.middleware}.
    *
-   * @param client of Socket.IO or `ws`.
-   * @param request what `handleConnection` is given beside a client of `ws`; Socket.IO knows its own.
-   * @returns the session's token, or `null` for a socket that was refused.
+   * @param client the client of Socket.IO or `ws`.
+   * @param request the second argument of `handleConnection`; only for `ws`.
+   * @returns the session, or `null` for a refused socket.
    */
   async authenticate<TToken extends AnyAuthToken = AbstractAuthToken>(
     client: object,
@@ -52,8 +52,8 @@ export class SocketAuthenticator {
   }
 
   /**
-   * The same as middleware of Socket.IO, so that no socket is connected before it is authenticated. The client of a
-   * refused one gets a `connect_error` whose `data` says why.
+   * The same as a Socket.IO middleware, so that no socket is connected before it is authenticated. A refused client gets a
+   * `connect_error` whose `data` has the reason.
    *
    * @example `afterInit(server: Server) { server.use(this.sockets.middleware); }`
    */
@@ -62,11 +62,11 @@ export class SocketAuthenticator {
   };
 
   /**
-   * The credential that decides about the request that opened a socket; `null` where nothing was presented. Override it
-   * to read another place, such as a ticket in the query string of `request.url`. Default: the `Authorization` header or
+   * Returns the credential of the request that opened a socket, or `null` if there is none. Override it to read another
+   * place, such as a ticket in the query string of `request.url`. Default: the `Authorization` header or
    * `auth: { token }` of a Socket.IO client, else the cookies; never the query string (R11).
    *
-   * @throws BadRequestException (400) for more than one `Authorization` line.
+   * @throws BadRequestException (400) for more than one `Authorization` header.
    */
   protected credentialIn(request: TransportRequest): Credential | null {
     return (

@@ -5,11 +5,11 @@ import type { IncomingRequest } from '../../options/auth-handler.js';
 import type { AbstractAuthToken } from '../../sessions/entities/abstract-auth-token.js';
 import type { RefusalBody } from '../refusals.js';
 
-/** A socket after it was authenticated; combine it with the library's type: `Socket & AuthenticatedSocket<User>`. */
+/** An authenticated socket; combine it with the type of its library: `Socket & AuthenticatedSocket<User>`. */
 export interface AuthenticatedSocket<TUser = unknown, TToken = AbstractAuthToken<TUser>> {
-  /** Who it acts as, as `postAuthHandler` decided. */
+  /** The user, after `postAuthHandler`. */
   user: TUser;
-  /** The session's token; its deadlines move along when the session is refreshed. */
+  /** The session; its deadlines are updated when the session is refreshed. */
   auth: TToken;
 }
 

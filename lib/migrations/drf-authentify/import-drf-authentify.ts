@@ -5,24 +5,24 @@ import { importedRow } from './imported-row.js';
 import { type Source, type SourceRow, SourceRows } from './source-rows.js';
 import { insertStatement, knownIds } from './statement.js';
 
-/** Where the sessions come from and go to. */
+/** The options of `importDrfAuthentify`. */
 export interface ImportDrfAuthentifyOptions {
-  /** The table to read, with its schema or database where that is not the default one. Default `'drf_authentify_authtoken'`. */
+  /** The table to read; with its schema or database, if that is not the default. Default `'drf_authentify_authtoken'`. */
   sourceTable?: string;
   /** The table to fill. Default `'auth_tokens'`. */
   tokenTable?: string;
-  /** The absolute end the imported sessions get, counted from login: your option of that name. Default: none. */
+  /** The absolute end of the imported sessions, counted from the login: use your option of this name. Default: none. */
   sessionMaxTtl?: Duration | null;
 }
 
 const BATCH = 500;
 
 /**
- * The migration that brings over the sessions of a drf-authentify database: the base of a class of yours. Clients keep
- * their tokens where the app sets `acceptLegacyTokens: drfAuthentifyTokens`. It copies what can still be used and belongs
- * to a user of the same key here, and leaves the source as it was. Rows that are there already are passed over.
+ * The migration that imports the sessions of a drf-authentify database. Extend it with your own class. With
+ * `acceptLegacyTokens: drfAuthentifyTokens`, clients keep their tokens. It copies the sessions that still work and whose user
+ * has the same key here, and does not change the source. It skips rows that exist already.
  *
- * Let it run once, after drf-authentify has stopped. What was ended and deleted here would come back with another run.
+ * Run it once, after drf-authentify has stopped. Another run would bring back sessions that were ended and deleted here.
  *
  * @example
  * ```ts

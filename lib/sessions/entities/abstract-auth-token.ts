@@ -5,10 +5,10 @@ import { contextViewOf, readContext, toAsciiJson } from '../context.js';
 import { hide } from '../hidden.js';
 import type { DeepReadonly, JsonObject } from '../json.js';
 
-/** A user's primary key as TypeORM hands it out; `bigint` keys are strings. */
+/** The primary key of a user as TypeORM returns it; `bigint` keys are strings. */
 export type UserId = string | number;
 
-/** Why a kept row was ended (`keepExpiredTokens`). */
+/** Why a session ended. */
 export type RevokedReason = 'revoked' | 'revoked-all' | 'single-login' | 'session-limit' | 'reuse-detected' | 'expired';
 
 /**
@@ -75,11 +75,11 @@ export const SHOWN: readonly string[] = [
 ] satisfies (keyof AbstractAuthToken)[];
 
 /**
- * One row, one session on one device. Extend it to add columns; the id stays the same for the session's whole
- * life while its access and refresh token change on rotation. Raw tokens are never stored.
+ * A session on one device, one row of the table. Extend it to add columns. The id never changes, while the access and the
+ * refresh token change on rotation. Raw tokens are never stored.
  *
- * @typeParam TUser the app's user entity.
- * @typeParam TContext the shape of `context`.
+ * @typeParam TUser the user entity of the app.
+ * @typeParam TContext the type of `context`.
  */
 export abstract class AbstractAuthToken<TUser = unknown, TContext extends object = JsonObject> {
   constructor() {
@@ -88,41 +88,41 @@ export abstract class AbstractAuthToken<TUser = unknown, TContext extends object
     hide(this, 'user');
   }
 
-  /** UUID v7, the public id of the session: safe to show and to log. */
+  /** The public id of the session, a UUID v7; safe to show and to log. */
   @PrimaryColumn({ type: 'varchar', length: 36 })
   id!: string;
 
-  /** The owner; declare it with `@TokenOwner(() => User)`. Loaded by verification and refresh, not by lists. */
+  /** The user; declare it with `@TokenOwner(() => User)`. Verification and refresh load it, lists do not. */
   abstract user: TUser;
 
-  /** The owner's primary key, always there. */
+  /** The primary key of the user; always loaded. */
   userId!: UserId;
 
-  /** The transport this session was opened for. */
+  /** The transport of the session. */
   @Column({ name: 'auth_type', type: 'varchar', length: 16 })
   authType!: AuthType;
 
   /**
-   * What the app remembers about the device, as given at login; deeply frozen. Of a row that holds no JSON object it is
-   * empty, and the session is refused.
+   * The data that the app gave at login; deeply frozen. If the row does not contain a JSON object, the context is empty, and
+   * the session is refused.
    */
   @Column({ type: 'text', transformer: contextTransformer })
   context!: TContext;
 
-  /** When the user logged in. Under a limit of sessions always later than the user's login before (R46). */
+  /** When the user logged in. With a session limit, always later than the user's previous login (R46). */
   @Index()
   @Column({ name: 'created_at', ...INSTANT })
   createdAt!: Date;
 
-  /** When this session last gained time: login, rotation or slide. */
+  /** The time of the login, or of the last refresh or slide. */
   @Column({ name: 'last_refreshed_at', ...INSTANT })
   lastRefreshedAt!: Date;
 
-  /** When the access token dies; `null` = never. */
+  /** When the access token expires; `null` = never. */
   @Column({ name: 'expires_at', ...OPTIONAL_INSTANT })
   expiresAt!: Date | null;
 
-  /** Until when the refresh token is good; `null` = there is none. */
+  /** When the refresh token expires; `null` = there is none. */
   @Column({ name: 'refresh_until', ...OPTIONAL_INSTANT })
   refreshUntil!: Date | null;
 
@@ -130,15 +130,15 @@ export abstract class AbstractAuthToken<TUser = unknown, TContext extends object
   @Column({ name: 'session_expires_at', ...OPTIONAL_INSTANT })
   sessionExpiresAt!: Date | null;
 
-  /** When the current pair replaced its predecessor; `null` = never yet. */
+  /** When the last rotation took place; `null` = never. */
   @Column({ name: 'rotated_at', ...OPTIONAL_INSTANT })
   rotatedAt!: Date | null;
 
-  /** When a kept row was ended; `null` = it was not. */
+  /** When the session ended, if `keepExpiredTokens` keeps its row; `null` = it has not ended. */
   @Column({ name: 'revoked_at', ...OPTIONAL_INSTANT })
   revokedAt!: Date | null;
 
-  /** Why a kept row was ended. */
+  /** Why the session ended, if `keepExpiredTokens` keeps its row. */
   @Column({ name: 'revoked_reason', type: 'varchar', length: 32, nullable: true })
   revokedReason!: RevokedReason | null;
 
@@ -170,13 +170,13 @@ export abstract class AbstractAuthToken<TUser = unknown, TContext extends object
   @Column({ name: 'prune_at', ...OPTIONAL_INSTANT, select: false })
   pruneAt?: Date | null;
 
-  /** Whether the access token's time is over. The session may still be refreshed. */
+  /** Whether the access token has expired. A refresh may still be possible. */
   get isExpired(): boolean {
     const now = Date.now();
     return isPast(this.expiresAt, now) || isPast(this.sessionExpiresAt, now);
   }
 
-  /** Whether the access token can be used now: neither revoked nor expired. */
+  /** Whether the access token works now: neither ended nor expired. */
   get isActive(): boolean {
     return this.revokedAt === null && !this.isExpired;
   }
@@ -186,7 +186,7 @@ export abstract class AbstractAuthToken<TUser = unknown, TContext extends object
     return contextViewOf(this, this.context) as DeepReadonly<TContext>;
   }
 
-  /** What may be shown: no digest, and not the user, whose own secrets are not ours to publish. */
+  /** The columns that may be shown: no digests, and not the user, which may contain secrets. */
   toJSON(): Record<string, unknown> {
     return Object.fromEntries(Object.entries(this).filter(([name]) => !NEVER_SHOWN.has(name)));
   }
@@ -197,7 +197,7 @@ export abstract class AbstractAuthToken<TUser = unknown, TContext extends object
   }
 }
 
-/** A token of any user and any context: what generic code asks for. */
+/** A session of any user and context, for generic code. */
 export type AnyAuthToken = AbstractAuthToken<unknown, object>;
 
 /**

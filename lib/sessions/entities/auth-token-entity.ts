@@ -7,11 +7,12 @@ import { TokenOwner } from './token-owner.decorator.js';
 const entities = new WeakMap<Type<unknown>, Map<string, Type<AbstractAuthToken>>>();
 
 /**
- * The default token entity of a user class, the same class at each call: table `auth_tokens`, or `staff_auth_tokens`
- * for a registration with the name `staff`. List it in the `entities` of a data source that does not auto-load, such as the TypeORM CLI's.
+ * Returns the default token entity of a user class, always the same class: with the table `auth_tokens`, or
+ * `staff_auth_tokens` for the registration `staff`. Add it to the `entities` of a data source without `autoLoadEntities`,
+ * such as that of the TypeORM CLI.
  *
  * @example `entities: [User, authTokenEntity(() => User)]`
- * @throws AuthentifyConfigurationError when the function returns no class, usually because of a circular import.
+ * @throws AuthentifyConfigurationError if the function returns no class, usually because of a circular import.
  */
 export function authTokenEntity<TUser>(user: () => Type<TUser>, name?: string): Type<AbstractAuthToken<TUser>> {
   const userEntity = user();

@@ -6,8 +6,9 @@ import { AuthentifyConfigurationError } from '../../errors/authentify-configurat
 const OWNER = 'authentify:owner';
 
 /**
- * Declares whose session a token is: column `user_id` of the user key's own type (int, unsigned, uuid, bigint or
- * string), a foreign key with `ON DELETE CASCADE` (R51), an index with `createdAt`, and `userId` readable without loading the user.
+ * Declares the user of a token entity: the column `user_id` with the type of the user's key (int, unsigned, uuid, bigint or
+ * string), a foreign key with `ON DELETE CASCADE` (R51), an index with `createdAt`, and `userId`, which is readable without
+ * loading the user.
  *
  * @example
  * ```ts
@@ -16,7 +17,7 @@ const OWNER = 'authentify:owner';
  *   @TokenOwner(() => User) user!: Relation<User>;
  * }
  * ```
- * @throws AuthentifyConfigurationError on a property with another name than `user`.
+ * @throws AuthentifyConfigurationError on a property with a name other than `user`.
  */
 export function TokenOwner(user: () => Type<unknown>): PropertyDecorator {
   return (prototype, property) => {
