@@ -6,7 +6,7 @@ export { COOKIE_STRATEGY, HEADER_STRATEGY } from './constants.js';
 export {
   CurrentToken,
   CurrentUser,
-  type MemberDecorator,
+  type CurrentDecorator,
   OptionalAuth,
   Public,
   RequireContext,
@@ -20,7 +20,7 @@ export type { ContextPredicate } from './authentication/guards/requirements.js';
 export { AutoRefreshInterceptor } from './authentication/auto-refresh.interceptor.js';
 export type { AuthenticatedSocket } from './authentication/sockets/socket.js';
 export { SocketAuthenticator } from './authentication/sockets/socket-authenticator.js';
-export type { AuthenticatedRequest, Credential, TransportRequest } from './authentication/request.js';
+export type { AuthenticatedRequest, PresentedCredential, TransportRequest } from './authentication/request.js';
 export { CookieTokenStrategy, HeaderTokenStrategy } from './authentication/strategies.js';
 export { type CookieAttributes, TokenCookies } from './authentication/token-cookies.js';
 export type { RefusalDetails } from './authentication/challenge.js';
@@ -30,13 +30,13 @@ export { AuthentifyUnavailableError } from './errors/authentify-unavailable.erro
 export { AuthentifyUserNotFoundError } from './errors/authentify-user-not-found.error.js';
 
 export type {
-  Attribution,
+  AdminAttribution,
   AuthentifyEvent,
   DeletedEvent,
   EditedEvent,
   EventOrigin,
   IssuedEvent,
-  ProgressEvent,
+  SessionProgressEvent,
   PrunedEvent,
   RejectedEvent,
   RejectionReason,
@@ -58,12 +58,12 @@ export type {
   AuthentifyAsyncOptions,
   AuthentifyOptions,
   AuthentifyOptionsFactory,
-  CookieOptions,
+  TokenCookieOptions,
   CsrfOptions,
   LegacyTokens,
 } from './options/authentify-options.js';
 export type { Duration, Milliseconds } from './options/duration.js';
-export type { ResolvedOptions } from './options/resolved-options.js';
+export type { ResolvedOptions as ResolvedAuthentifyOptions } from './options/resolved-options.js';
 
 export type { SessionRoutesOptions } from './session-routes/session-controller.js';
 export type { SessionRequest } from './session-routes/session-requests.js';

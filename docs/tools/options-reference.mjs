@@ -28,7 +28,7 @@ const PARTS = [
   {
     title: 'The option cookie',
     file: 'lib/options/authentify-options.ts',
-    interfaces: ['CookieOptions'],
+    interfaces: ['TokenCookieOptions'],
     prefix: 'cookie',
   },
   {

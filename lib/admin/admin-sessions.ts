@@ -1,6 +1,6 @@
 import { BadRequestException, ConflictException, Inject, Injectable, NotFoundException } from '@nestjs/common';
 import { AuthentifyUserNotFoundError } from '../errors/authentify-user-not-found.error.js';
-import type { Attribution } from '../events/authentify-event.js';
+import type { AdminAttribution } from '../events/authentify-event.js';
 import type { DeadlineEdit } from '../sessions/administration.js';
 import type { AnyAuthToken, UserId } from '../sessions/entities/abstract-auth-token.js';
 import type { IssuedTokensJson } from '../sessions/issued-tokens.js';
@@ -53,7 +53,7 @@ export class AdminSessions {
   /** Logs a user in. The raw tokens are nowhere but in what this returns. */
   async issue(
     { userId: user, type: authType, ...options }: IssueRequest,
-    attribution: Attribution,
+    attribution: AdminAttribution,
   ): Promise<IssuedTokensJson & { session: SessionView }> {
     const issued = await perform(() =>
       this.registration.administration.issue({ authType, user }, options, attribution),
@@ -63,7 +63,7 @@ export class AdminSessions {
   }
 
   /** @throws ConflictException (409) if the session was extended, rotated or ended in the meantime. */
-  async setDeadlines(id: string, edit: DeadlineEdit, attribution: Attribution): Promise<SessionView> {
+  async setDeadlines(id: string, edit: DeadlineEdit, attribution: AdminAttribution): Promise<SessionView> {
     const token = await this.find(id);
     if (token.revokedAt !== null) throw new ConflictException('The session has ended; its dates cannot be changed');
     if (!(await perform(() => this.registration.administration.setDeadlines(token, edit, attribution)))) {
@@ -72,16 +72,16 @@ export class AdminSessions {
     return viewOf(token, this.options, Date.now());
   }
 
-  async revoke(id: string, attribution: Attribution): Promise<number> {
+  async revoke(id: string, attribution: AdminAttribution): Promise<number> {
     return this.registration.administration.revoke(await this.find(id), attribution);
   }
 
-  revokeAllOf(userId: UserId, attribution: Attribution): Promise<number> {
+  revokeAllOf(userId: UserId, attribution: AdminAttribution): Promise<number> {
     return perform(() => this.registration.administration.revokeAllOf(userId, attribution));
   }
 
   /** Deletes a session's row, and with it a live session; one that must be kept for the record ends and stays. */
-  async delete(id: string, attribution: Attribution): Promise<Deletion> {
+  async delete(id: string, attribution: AdminAttribution): Promise<Deletion> {
     const { administration } = this.registration;
     const token = await this.find(id);
     if (await administration.delete(token, attribution)) return { deleted: 1 };

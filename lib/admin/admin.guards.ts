@@ -11,7 +11,7 @@ import { Reflector } from '@nestjs/core';
 import { crossSiteRefusal, isForeignWrite } from '../authentication/csrf.js';
 import { isSafe, type AuthenticatedRequest, type TransportRequest } from '../authentication/request.js';
 import { requestOf } from '../authentication/transports.js';
-import type { Attribution } from '../events/authentify-event.js';
+import type { AdminAttribution } from '../events/authentify-event.js';
 import { ADMIN_OPTIONS, type AdminAction, readActions, type ResolvedAdminOptions } from './admin-options.js';
 import { AdminRegistration } from './admin-registration.js';
 
@@ -64,7 +64,7 @@ export class Administrators {
   }
 
   /** @throws the errors of the app's function; TypeError if it names no one. The action must then not be performed. */
-  attributionOf(request: AuthenticatedRequest): Attribution {
+  attributionOf(request: AuthenticatedRequest): AdminAttribution {
     const by = this.options.actor ? this.options.actor(request) : this.keyOf(request);
     if (by === undefined && !this.options.actor) return { via: 'admin' };
     if (typeof by === 'string' && ACTOR.test(by)) return { by, via: 'admin' };

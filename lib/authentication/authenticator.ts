@@ -6,14 +6,14 @@ import { SessionWatcher } from '../sessions/watcher.js';
 import { Verification } from '../sessions/verification.js';
 import { hiddenField } from '../sessions/hidden.js';
 import { AuthHooks } from './hooks.js';
-import type { Credential, TransportRequest } from './request.js';
+import type { PresentedCredential, TransportRequest } from './request.js';
 import { CrossSiteCheck } from './csrf.js';
 import { INVALID_TOKEN, unauthorized } from './refusals.js';
 import { closed, closeSocket, type Socket } from './sockets/socket.js';
 
 /** What a request was authenticated with. */
 export interface Authentication {
-  readonly credential: Credential;
+  readonly credential: PresentedCredential;
   /** Who the request acts as; settles once, however many guards ask. */
   readonly result: Promise<AuthHandlerResult>;
   /** The session as verified, whatever a hook made of it; absent until then. */
@@ -43,7 +43,7 @@ export class RequestAuthenticator {
    *
    * @throws UnauthorizedException for a bad credential, ForbiddenException for a foreign site's use of a cookie.
    */
-  async authenticate(request: TransportRequest, credential: Credential): Promise<AuthHandlerResult> {
+  async authenticate(request: TransportRequest, credential: PresentedCredential): Promise<AuthHandlerResult> {
     const known = this.knownOf(request).find((one) => isSame(one.credential, credential));
     const authentication = known && (await this.isCurrent(request, known)) ? known : this.begin(request, credential);
     const result = await authentication.result;
@@ -56,7 +56,7 @@ export class RequestAuthenticator {
     return this.knownOf(request).at(-1);
   }
 
-  private begin(request: TransportRequest, credential: Credential): Authentication {
+  private begin(request: TransportRequest, credential: PresentedCredential): Authentication {
     const authentication: Authentication = {
       credential,
       result: this.verify(request, credential, (token) => {
@@ -106,7 +106,7 @@ export class RequestAuthenticator {
 
   private async verify(
     request: TransportRequest,
-    { authType, rawToken }: Credential,
+    { authType, rawToken }: PresentedCredential,
     onVerified: (token: AnyAuthToken) => void,
   ): Promise<AuthHandlerResult> {
     if (authType === 'cookie') this.crossSite.assertOwnSite(request, authType);
@@ -119,6 +119,6 @@ export class RequestAuthenticator {
   }
 }
 
-function isSame(one: Credential, other: Credential): boolean {
+function isSame(one: PresentedCredential, other: PresentedCredential): boolean {
   return one.authType === other.authType && one.rawToken === other.rawToken;
 }

@@ -62,7 +62,7 @@ export function RequireFresh(maxAge: Duration): MethodDecorator & ClassDecorator
 }
 
 /** A parameter decorator for the whole object or, by name, one property; accepts pipes. */
-export type MemberDecorator = (
+export type CurrentDecorator = (
   keyOrPipe?: string | PipeTransform | Type<PipeTransform>,
   ...pipes: (PipeTransform | Type<PipeTransform>)[]
 ) => ParameterDecorator;
@@ -72,8 +72,8 @@ export type MemberDecorator = (
  *
  * @example `me(@CurrentUser() user: User, @CurrentUser('email') email: string)`
  */
-export const CurrentUser: MemberDecorator = createParamDecorator<string | undefined>((key, context: ExecutionContext) =>
-  memberOf(requestOf(context).user, key),
+export const CurrentUser: CurrentDecorator = createParamDecorator<string | undefined>(
+  (key, context: ExecutionContext) => memberOf(requestOf(context).user, key),
 );
 
 /**
@@ -81,7 +81,7 @@ export const CurrentUser: MemberDecorator = createParamDecorator<string | undefi
  *
  * @example `logout(@CurrentToken() token: AuthToken, @CurrentToken('id') sessionId: string)`
  */
-export const CurrentToken: MemberDecorator = createParamDecorator<string | undefined>(
+export const CurrentToken: CurrentDecorator = createParamDecorator<string | undefined>(
   (key, context: ExecutionContext) => memberOf(requestOf(context).auth, key),
 );
 

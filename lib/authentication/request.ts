@@ -38,7 +38,7 @@ export interface TransportRequest extends IncomingRequest {
 }
 
 /** The credential of a request, valid or not. */
-export interface Credential {
+export interface PresentedCredential {
   /** The transport, on which `enableAuthRestriction` and the cross-site check depend. */
   authType: AuthType;
   /** The token as received; empty if there was not exactly one well-formed credential. */

@@ -8,7 +8,7 @@ import { RequestAuthenticator } from './authenticator.js';
 import { credentialInHeader } from './credentials/authorization-header.js';
 import { credentialInCookies } from './credentials/cookies.js';
 import { isInstanceOf, modulesOf } from './platform-internals.js';
-import type { Credential, TransportRequest } from './request.js';
+import type { PresentedCredential, TransportRequest } from './request.js';
 
 /** What Passport puts on a strategy before it runs it. */
 interface PassportActions {
@@ -36,7 +36,10 @@ export class PassportAuthenticator {
   }
 
   /** User and token, or `null` when nothing was presented. */
-  async authenticate(request: TransportRequest, credential: Credential | null): Promise<[unknown, unknown] | null> {
+  async authenticate(
+    request: TransportRequest,
+    credential: PresentedCredential | null,
+  ): Promise<[unknown, unknown] | null> {
     if (!credential) return null;
     this.assertServes(request);
     const { user, token } = await this.authenticator.authenticate(request, credential);
@@ -100,7 +103,7 @@ export class HeaderTokenStrategy extends PassportStrategy(Strategy, HEADER_STRAT
   }
 
   /** The credential to verify; `null` where nothing was presented. Override it to read another place. */
-  protected credentialIn(request: TransportRequest): Credential | null {
+  protected credentialIn(request: TransportRequest): PresentedCredential | null {
     return credentialInHeader(request, this.options.authHeaderPrefixes);
   }
 }
@@ -126,7 +129,7 @@ export class CookieTokenStrategy extends PassportStrategy(Strategy, COOKIE_STRAT
   }
 
   /** The credential to verify; `null` where nothing was presented. Override it to read another place. */
-  protected credentialIn(request: TransportRequest): Credential | null {
+  protected credentialIn(request: TransportRequest): PresentedCredential | null {
     return credentialInCookies(request, this.options.authCookieNames);
   }
 }

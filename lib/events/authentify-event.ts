@@ -43,7 +43,7 @@ export interface SessionEvent extends EventOrigin {
 }
 
 /** The administrator who did it (R76); absent if a user or the code of the app did it. */
-export interface Attribution {
+export interface AdminAttribution {
   /** The name from the option `actor` of the admin; absent if the guards of the app name no one. */
   readonly by?: string;
   /** The part of the library that was used. */
@@ -61,14 +61,14 @@ export interface SessionDeadlines {
 }
 
 /** A login; with `via`, a session that an administrator opened for the user. */
-export interface IssuedEvent extends SessionEvent, Attribution {
+export interface IssuedEvent extends SessionEvent, AdminAttribution {
   readonly type: 'issued';
   /** Whether a simultaneous login of the same user already ended it (single login, session limit). */
   readonly alreadyEnded: boolean;
 }
 
 /** An access token was verified, a pair was rotated, a session was extended, or a lost answer was repeated. */
-export interface ProgressEvent extends SessionEvent {
+export interface SessionProgressEvent extends SessionEvent {
   readonly type: 'authenticated' | 'refreshed' | 'slid' | 'replayed';
 }
 
@@ -85,7 +85,7 @@ export interface RejectedEvent extends Partial<Omit<SessionEvent, 'at'>> {
 }
 
 /** Sessions were ended: the one with `sessionId`, or `count` sessions of a user. */
-export interface RevokedEvent extends EventOrigin, Attribution {
+export interface RevokedEvent extends EventOrigin, AdminAttribution {
   readonly type: 'revoked';
   readonly at: Date;
   readonly reason: RevokedReason;
@@ -96,14 +96,14 @@ export interface RevokedEvent extends EventOrigin, Attribution {
 }
 
 /** An administrator changed the deadlines of a session. */
-export interface EditedEvent extends SessionEvent, Attribution {
+export interface EditedEvent extends SessionEvent, AdminAttribution {
   readonly type: 'edited';
   readonly from: SessionDeadlines;
   readonly to: SessionDeadlines;
 }
 
 /** An administrator deleted the row of a session. If the session had not ended, a `revoked` event comes first. */
-export interface DeletedEvent extends SessionEvent, Attribution {
+export interface DeletedEvent extends SessionEvent, AdminAttribution {
   readonly type: 'deleted';
 }
 
@@ -117,7 +117,7 @@ export interface PrunedEvent extends EventOrigin {
 /** An event about sessions; `type` tells them apart (R64). */
 export type AuthentifyEvent =
   | IssuedEvent
-  | ProgressEvent
+  | SessionProgressEvent
   | ReuseDetectedEvent
   | RejectedEvent
   | RevokedEvent

@@ -1,4 +1,4 @@
-import type { Attribution, AuthentifyEvent, EventOrigin } from './authentify-event.js';
+import type { AdminAttribution, AuthentifyEvent, EventOrigin } from './authentify-event.js';
 import { AuthentifyEvents, type Unstamped } from './authentify-events.js';
 
 /** Events that tell more: whose act it was (R76), or that a rollback of the app's would undo what they tell (R78). */
@@ -7,7 +7,7 @@ export class MarkedEvents extends AuthentifyEvents {
 
   constructor(
     private readonly all: AuthentifyEvents,
-    private readonly marks: EventOrigin & Attribution,
+    private readonly marks: EventOrigin & AdminAttribution,
   ) {
     super();
     this.settled = all.settled;

@@ -4,7 +4,7 @@ import type { AuthHook } from './auth-handler.js';
 import type { Duration } from './duration.js';
 
 /** Attributes of the cookies that the library writes; an omitted one keeps its default (R57). */
-export interface CookieOptions {
+export interface TokenCookieOptions {
   /** Whether cookies need HTTPS. Default `true`; required for `__Host-` and `__Secure-` names and for `sameSite: 'none'`. */
   secure?: boolean;
   /** Hides the cookies from scripts. Default `true`. */
@@ -109,7 +109,7 @@ export interface AuthentifyOptions<TUser = unknown, TToken = AbstractAuthToken<T
    */
   tokenPrefix?: string | readonly string[];
   /** Attributes of the cookies that the library writes. */
-  cookie?: CookieOptions;
+  cookie?: TokenCookieOptions;
   /** Cross-site check of requests that authenticate by cookie; `false` turns it off. */
   csrf?: CsrfOptions | false;
   /** The realm in the `WWW-Authenticate` header. Default `'api'`. */

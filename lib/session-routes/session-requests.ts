@@ -10,7 +10,7 @@ import { RequestAuthenticator } from '../authentication/authenticator.js';
 import { Challenge } from '../authentication/challenge.js';
 import { credentialInHeader } from '../authentication/credentials/authorization-header.js';
 import { credentialInCookies } from '../authentication/credentials/cookies.js';
-import type { Credential, TransportRequest } from '../authentication/request.js';
+import type { PresentedCredential, TransportRequest } from '../authentication/request.js';
 import { CrossSiteCheck } from '../authentication/csrf.js';
 import { unauthorized } from '../authentication/refusals.js';
 import { AUTHENTIFY_OPTIONS } from '../constants.js';
@@ -61,7 +61,7 @@ export class SessionRequests {
    *
    * @throws HttpException for a body that cannot be read, ForbiddenException for a foreign site's use of the cookie.
    */
-  refreshTokenOf(request: TransportRequest): Credential | null {
+  refreshTokenOf(request: TransportRequest): PresentedCredential | null {
     const { token, unread } = statedToken(request);
     if (unread) throw unread;
     const header = this.headerOf(request);
@@ -84,7 +84,7 @@ export class SessionRequests {
     const { authCookieNames, refreshCookieName } = this.options;
     const { token, unread, isStrange } = statedToken(request);
     const header = this.headerOf(request);
-    const stated: Credential[] = header ? [header] : [];
+    const stated: PresentedCredential[] = header ? [header] : [];
     if (token !== undefined) stated.push({ authType: 'header', rawToken: token });
     const isCookie = stated.length === 0;
     const credentials = isCookie ? this.cookiesOf(request, [...authCookieNames, ...refreshCookieName]) : stated;
@@ -117,12 +117,12 @@ export class SessionRequests {
   }
 
   /** The 401 for what was presented, good for nothing, or for nothing; its challenge is written. */
-  refusalOf(response: unknown, credential: Credential | null): HttpException {
+  refusalOf(response: unknown, credential: PresentedCredential | null): HttpException {
     this.challenge.write(response, credential?.authType ?? 'header', { ...(credential && { error: 'invalid_token' }) });
     return unauthorized();
   }
 
-  private async sessionsNamedBy(credentials: readonly Credential[]): Promise<AbstractAuthToken[]> {
+  private async sessionsNamedBy(credentials: readonly PresentedCredential[]): Promise<AbstractAuthToken[]> {
     const found = new Map<string, AbstractAuthToken>();
     for (const { rawToken, authType } of credentials) {
       const session = await this.verification.sessionOf(rawToken, authType);
@@ -131,11 +131,11 @@ export class SessionRequests {
     return [...found.values()];
   }
 
-  private headerOf(request: TransportRequest): Credential | null {
+  private headerOf(request: TransportRequest): PresentedCredential | null {
     return credentialInHeader(request, this.options.authHeaderPrefixes);
   }
 
-  private cookiesOf(request: TransportRequest, names: readonly string[]): Credential[] {
+  private cookiesOf(request: TransportRequest, names: readonly string[]): PresentedCredential[] {
     const credentials = names.flatMap((name) => credentialInCookies(request, [name]) ?? []);
     if (credentials.length > 0) this.crossSite.assertOwnSite(request, 'cookie');
     return credentials;

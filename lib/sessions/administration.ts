@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Attribution } from '../events/authentify-event.js';
+import type { AdminAttribution } from '../events/authentify-event.js';
 import type { AuthType } from './auth-type.js';
 import { type AbstractAuthToken, type AnyAuthToken, isPast, type UserId } from './entities/abstract-auth-token.js';
 import type { IssuedTokens } from './issued-tokens.js';
@@ -19,18 +19,18 @@ export class Administration<TToken extends AnyAuthToken = AbstractAuthToken> {
   issue(
     { authType, user }: { authType: AuthType; user: UserId },
     options: IssueTokenOptions<object>,
-    attribution: Attribution,
+    attribution: AdminAttribution,
   ): Promise<IssuedTokens<TToken>> {
     return this.login.open(authType, user, options, this.store.attributedTo(attribution));
   }
 
   /** Ends one session. Returns 1, or 0 where it had ended already. */
-  revoke({ id, userId }: TToken, attribution: Attribution): Promise<number> {
+  revoke({ id, userId }: TToken, attribution: AdminAttribution): Promise<number> {
     return this.store.attributedTo(attribution).end([id], { reason: 'revoked', now: Date.now(), userId });
   }
 
   /** Ends all sessions of a user. @throws TypeError for anything but a user's key. */
-  async revokeAllOf(user: UserId, attribution: Attribution): Promise<number> {
+  async revokeAllOf(user: UserId, attribution: AdminAttribution): Promise<number> {
     return this.store.attributedTo(attribution).endAllOf(user, Date.now());
   }
 
@@ -40,7 +40,7 @@ export class Administration<TToken extends AnyAuthToken = AbstractAuthToken> {
    * @returns whether it was, and moves the entity's dates along.
    * @throws RangeError for dates that cannot be.
    */
-  async setDeadlines(session: TToken, edit: DeadlineEdit, attribution: Attribution): Promise<boolean> {
+  async setDeadlines(session: TToken, edit: DeadlineEdit, attribution: AdminAttribution): Promise<boolean> {
     return this.store.attributedTo(attribution).edit(session, editedDeadlines(session, edit, Date.now()));
   }
 
@@ -50,7 +50,7 @@ export class Administration<TToken extends AnyAuthToken = AbstractAuthToken> {
    *
    * @returns whether there was such a row.
    */
-  delete(session: TToken, attribution: Attribution): Promise<boolean> {
+  delete(session: TToken, attribution: AdminAttribution): Promise<boolean> {
     return this.store.attributedTo(attribution).delete(session, Date.now());
   }
 }

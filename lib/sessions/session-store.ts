@@ -1,5 +1,5 @@
 import type { TransactionOptions } from '../options/call-options.js';
-import type { Attribution } from '../events/authentify-event.js';
+import type { AdminAttribution } from '../events/authentify-event.js';
 import type { AuthentifyEvents } from '../events/authentify-events.js';
 import type { AbstractAuthToken, AnyAuthToken, RevokedReason, UserId } from './entities/abstract-auth-token.js';
 import type { Deadlines } from './lifetimes.js';
@@ -68,7 +68,7 @@ export abstract class SessionStore<TToken extends AnyAuthToken = AbstractAuthTok
   abstract within(options: TransactionOptions | undefined): SessionStore<TToken>;
 
   /** The same store, whose events tell whose act it was (R76). */
-  abstract attributedTo(attribution: Attribution): SessionStore<TToken>;
+  abstract attributedTo(attribution: AdminAttribution): SessionStore<TToken>;
 
   /** Checks the set-up without a statement. @throws AuthentifyConfigurationError where sessions cannot be kept here. */
   abstract check(): void;

@@ -12,7 +12,7 @@ import {
 } from 'typeorm';
 import { AUTHENTIFY_OPTIONS } from '../constants.js';
 import { AuthentifyUnavailableError } from '../errors/authentify-unavailable.error.js';
-import type { Attribution, SessionDeadlines } from '../events/authentify-event.js';
+import type { AdminAttribution, SessionDeadlines } from '../events/authentify-event.js';
 import { AuthentifyEvents } from '../events/authentify-events.js';
 import { MarkedEvents } from '../events/marked-events.js';
 import type { TransactionOptions } from '../options/call-options.js';
@@ -100,7 +100,7 @@ export class SessionWrites<TToken extends AnyAuthToken = AbstractAuthToken> exte
     return this.with({ table, events });
   }
 
-  attributedTo(attribution: Attribution): SessionWrites<TToken> {
+  attributedTo(attribution: AdminAttribution): SessionWrites<TToken> {
     return this.with({ events: new MarkedEvents(this.events, attribution) });
   }
 

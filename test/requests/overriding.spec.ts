@@ -18,7 +18,7 @@ import {
   type AuthenticatedRequest,
   AuthentifyGuard,
   type CookieAttributes,
-  type Credential,
+  type PresentedCredential,
   CrossSiteGuard,
   HeaderAuthGuard,
   HeaderTokenStrategy,
@@ -38,40 +38,40 @@ import { type Answer, bearer, cookie, send } from './client.js';
 import { BAD_CREDENTIAL, type MaybeAuthenticated, NOTHING_PRESENTED, verdict, whoami } from './controllers.js';
 
 /** The ticket in the query string of a request's URL, as pages open event streams and WebSockets. */
-function ticketIn({ url = '' }: TransportRequest): Credential | null {
+function ticketIn({ url = '' }: TransportRequest): PresentedCredential | null {
   const ticket = new URL(url, 'http://localhost').searchParams.get('ticket');
   return ticket === null ? null : { authType: 'header', rawToken: ticket };
 }
 
 @Injectable()
 class TicketGuard extends HeaderAuthGuard {
-  protected override credentialIn(request: TransportRequest): Credential | null {
+  protected override credentialIn(request: TransportRequest): PresentedCredential | null {
     return ticketIn(request);
   }
 }
 
 @Injectable()
 class TicketSockets extends SocketAuthenticator {
-  protected override credentialIn(request: TransportRequest): Credential | null {
+  protected override credentialIn(request: TransportRequest): PresentedCredential | null {
     return ticketIn(request) ?? super.credentialIn(request);
   }
 }
 
-function apiKeyIn({ headers }: TransportRequest): Credential | null {
+function apiKeyIn({ headers }: TransportRequest): PresentedCredential | null {
   const key = headers['x-api-key'];
   return typeof key === 'string' ? { authType: 'header', rawToken: key } : null;
 }
 
 @Injectable()
 class ApiKeyGuard extends AuthentifyGuard {
-  protected override credentialIn(request: TransportRequest): Credential | null {
+  protected override credentialIn(request: TransportRequest): PresentedCredential | null {
     return apiKeyIn(request) ?? super.credentialIn(request);
   }
 }
 
 @Injectable()
 class ApiKeyStrategy extends HeaderTokenStrategy {
-  protected override credentialIn(request: TransportRequest): Credential | null {
+  protected override credentialIn(request: TransportRequest): PresentedCredential | null {
     return apiKeyIn(request) ?? super.credentialIn(request);
   }
 }

@@ -1,5 +1,5 @@
 import { BadRequestException } from '@nestjs/common';
-import type { Credential, TransportRequest } from '../request.js';
+import type { PresentedCredential, TransportRequest } from '../request.js';
 
 /** RFC 9110 §11.2; no quantifier is nested, so it cannot backtrack. */
 const TOKEN68 = /^[A-Za-z0-9\-._~+/]+=*$/;
@@ -11,7 +11,7 @@ const TOKEN68 = /^[A-Za-z0-9\-._~+/]+=*$/;
  * @returns `null` when nothing, or a scheme that is none of ours, was presented.
  * @throws BadRequestException for more than one `Authorization` line (R10, RFC 6750 §3.1).
  */
-export function credentialInHeader(request: TransportRequest, schemes: readonly string[]): Credential | null {
+export function credentialInHeader(request: TransportRequest, schemes: readonly string[]): PresentedCredential | null {
   const { handshakeToken } = request;
   if (handshakeToken !== undefined && handshakeToken !== null && handshakeToken !== '') {
     return { authType: 'header', rawToken: wellFormed(handshakeToken) };

@@ -1,4 +1,4 @@
-import type { Credential, TransportRequest } from '../request.js';
+import type { PresentedCredential, TransportRequest } from '../request.js';
 
 /**
  * Reads the access token from the first of these cookies that is present (R12): exact names, no decoding, no
@@ -6,7 +6,7 @@ import type { Credential, TransportRequest } from '../request.js';
  *
  * @returns `null` when none of the cookies is present, or those present are empty.
  */
-export function credentialInCookies(request: TransportRequest, names: readonly string[]): Credential | null {
+export function credentialInCookies(request: TransportRequest, names: readonly string[]): PresentedCredential | null {
   for (const cookieName of names) {
     const values = cookieValues(request, cookieName);
     const [rawToken = ''] = values;

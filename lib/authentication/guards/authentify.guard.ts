@@ -8,7 +8,7 @@ import { Challenge, type RefusalDetails, type Refuse, refusers } from '../challe
 import { credentialInHeader } from '../credentials/authorization-header.js';
 import { credentialInCookies } from '../credentials/cookies.js';
 import { unauthorized } from '../refusals.js';
-import type { Credential, TransportRequest } from '../request.js';
+import type { PresentedCredential, TransportRequest } from '../request.js';
 import { requestOf, transportError } from '../transports.js';
 import { assertRequirements } from './requirement.guard.js';
 import { Authenticates, routeOf } from './route.js';
@@ -71,7 +71,7 @@ export class AuthentifyGuard implements CanActivate {
    *
    * @throws BadRequestException (400) for more than one `Authorization` header.
    */
-  protected credentialIn(request: TransportRequest): Credential | null {
+  protected credentialIn(request: TransportRequest): PresentedCredential | null {
     return (
       credentialInHeader(request, this.options.authHeaderPrefixes) ??
       credentialInCookies(request, this.options.authCookieNames)
@@ -130,7 +130,7 @@ export class AuthentifyGuard implements CanActivate {
  */
 @Injectable()
 export class HeaderAuthGuard extends AuthentifyGuard {
-  protected override credentialIn(request: TransportRequest): Credential | null {
+  protected override credentialIn(request: TransportRequest): PresentedCredential | null {
     return credentialInHeader(request, this.options.authHeaderPrefixes);
   }
 }
@@ -142,7 +142,7 @@ export class HeaderAuthGuard extends AuthentifyGuard {
  */
 @Injectable()
 export class CookieAuthGuard extends AuthentifyGuard {
-  protected override credentialIn(request: TransportRequest): Credential | null {
+  protected override credentialIn(request: TransportRequest): PresentedCredential | null {
     return credentialInCookies(request, this.options.authCookieNames);
   }
 

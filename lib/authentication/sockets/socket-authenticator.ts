@@ -7,7 +7,7 @@ import { type RefusalBody, refusalBodyOf, unauthorized } from '../refusals.js';
 import { credentialInCookies } from '../credentials/cookies.js';
 import { credentialInHeader } from '../credentials/authorization-header.js';
 import { RequestAuthenticator } from '../authenticator.js';
-import type { Credential, TransportRequest } from '../request.js';
+import type { PresentedCredential, TransportRequest } from '../request.js';
 import { closeSocket, isSocketIo, type Socket } from './socket.js';
 import { socketRequestOf } from './socket-request.js';
 
@@ -68,7 +68,7 @@ export class SocketAuthenticator {
    *
    * @throws BadRequestException (400) for more than one `Authorization` header.
    */
-  protected credentialIn(request: TransportRequest): Credential | null {
+  protected credentialIn(request: TransportRequest): PresentedCredential | null {
     return (
       credentialInHeader(request, this.options.authHeaderPrefixes) ??
       credentialInCookies(request, this.options.authCookieNames)
