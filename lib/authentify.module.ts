@@ -107,9 +107,7 @@ export class AuthentifyModule implements NestModule, OnModuleInit {
     await describeToClassTransformer();
     const { tokenTtl, sessionMaxTtl } = this.options;
     if (tokenTtl === null && sessionMaxTtl === null) {
-      new Logger('AuthentifyModule').warn(
-        'tokenTtl is null: sessions never end by themselves (consider sessionMaxTtl)',
-      );
+      new Logger('AuthentifyModule').warn('tokenTtl is null: sessions never expire (consider sessionMaxTtl)');
     }
   }
 }

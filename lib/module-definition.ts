@@ -89,6 +89,6 @@ function withoutExtras(options: unknown): unknown {
   if (extra === undefined) return options;
   throw new AuthentifyConfigurationError(
     extra,
-    'comes too late from the factory: write it beside useFactory, useClass or useExisting, in forRootAsync itself',
+    'is needed before the factory runs; write it beside useFactory, useClass or useExisting in forRootAsync',
   );
 }

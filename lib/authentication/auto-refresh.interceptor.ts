@@ -33,7 +33,7 @@ export class AutoRefreshInterceptor implements NestInterceptor {
   /** @throws AuthentifyConfigurationError without `autoRefreshInterval`. */
   constructor(@Inject(AUTHENTIFY_OPTIONS) options: ResolvedOptions) {
     if (options.autoRefreshInterval === null) {
-      throw new AuthentifyConfigurationError('autoRefreshInterval', 'is needed by AutoRefreshInterceptor; try 300');
+      throw new AuthentifyConfigurationError('autoRefreshInterval', 'is required by AutoRefreshInterceptor; try 300');
     }
   }
 

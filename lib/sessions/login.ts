@@ -163,7 +163,9 @@ export class Login<TToken extends AnyAuthToken = AbstractAuthToken> {
           continue;
         }
         if (mayAskAgain && surplus.inDoubt.length > 0) {
-          this.logger.warn(`It is not known whether the login ${call.id} made room; the next login of the user does`);
+          this.logger.warn(
+            `It is unknown whether login ${call.id} ended the sessions beyond the limit; the next login of the user will`,
+          );
           return surplus.ended;
         }
         await this.withdraw(call);

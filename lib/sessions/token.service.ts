@@ -74,7 +74,9 @@ export class TokenService<TToken extends AnyAuthToken = AbstractAuthToken> {
    */
   async verifyToken(rawToken: string, authType?: AuthType, options?: TransactionOptions): Promise<TToken | null> {
     if (typeof authType === 'object' && authType !== null) {
-      throw new TypeError('authType must be a transport; options come third: verifyToken(raw, undefined, { manager })');
+      throw new TypeError(
+        "authType must be 'header' or 'cookie'; options are the third argument: verifyToken(raw, undefined, { manager })",
+      );
     }
     return this.verification.verify(rawToken, authType, this.within(options));
   }

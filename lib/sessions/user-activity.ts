@@ -61,7 +61,7 @@ export class UserActivity {
   private tooLate(): AuthentifyUnavailableError {
     const problem = `isUserActive has not answered for ${PATIENCE / 1_000} seconds`;
     if (!this.isReported) {
-      this.logger.error(`${problem}; requests that ask it are answered with 503. Bound what it waits for`);
+      this.logger.error(`${problem}; until it does, requests that call it fail with 503. Limit how long it waits`);
     }
     this.isReported = true;
     return new AuthentifyUnavailableError({ cause: new Error(problem) });

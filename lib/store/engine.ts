@@ -32,13 +32,13 @@ export async function checkEngine(dataSource: DataSource, changeNothing: () => P
   if (warned.has(dataSource)) return;
   warned.add(dataSource);
   new Logger('Database').warn(
-    `Nobody has tried the library on a data source of the type ${type}; tried are ${[...TRIED].join(', ')}. ` +
+    `The library has not been tested on a data source of the type ${type}, only on ${[...TRIED].join(', ')}. ` +
       `What is known of others: ${PAGE}`,
   );
   if (typeof (await changeNothing()) === 'number') return;
   throw new AuthentifyConfigurationError(
     'dataSource',
-    `is of the type ${type}, whose driver does not tell how many rows a statement changed. By that number the library ` +
-      'decides who wins a race; keep the sessions in a data source of another type',
+    `is of the type ${type}, whose driver does not report how many rows a statement changed. The library needs ` +
+      'that number to decide who wins a race; keep the sessions in a data source of another type',
   );
 }

@@ -49,7 +49,7 @@ export class SchemaCheck implements OnApplicationBootstrap {
       this.logger.error(
         error instanceof AuthentifyConfigurationError
           ? error.message
-          : `Whether the tables fit could not be asked when the app started${inBrackets(codeOf(dataSource, error))}`,
+          : `The tables could not be checked when the app started${inBrackets(codeOf(dataSource, error))}`,
       );
     }
   }

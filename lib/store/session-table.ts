@@ -272,5 +272,5 @@ function refuse(row: AbstractAuthToken): void {
   Object.assign(row, { context: UNREADABLE });
   if (unreadable.has(row.id) || unreadable.size === MOST_TOLD) return;
   unreadable.add(row.id);
-  logger.error(`Session ${row.id} is refused: its row holds no JSON object as the context. End it, or repair the row`);
+  logger.error(`Session ${row.id} is refused: its context is not a JSON object. End the session, or repair its row`);
 }

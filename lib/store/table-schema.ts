@@ -94,7 +94,7 @@ async function faultsOf(queryRunner: QueryRunner, metadata: EntityMetadata): Pro
     return [
       {
         subject: tableName,
-        problem: `is no table that the data source's user can read in ${placeOf(queryRunner, metadata)}`,
+        problem: `is not a table that the data source's user can read in ${placeOf(queryRunner, metadata)}`,
         remedy: MAKE_TABLE,
       },
     ];

@@ -61,7 +61,7 @@ export class UserDirectory {
       if (!column || !TEXT_TYPE.test(typeOf(column))) {
         throw new AuthentifyConfigurationError(
           'searchColumns',
-          `names "${name}", which is no text column of ${this.metadata.name}; name its properties, such as 'email'`,
+          `names "${name}", which is not a text column of ${this.metadata.name}; name its properties, such as 'email'`,
         );
       }
     }

@@ -26,13 +26,13 @@ interface Owners {
 export function userKeyOf(user: unknown, owners: Owners): UserId {
   const key = typeof user === 'object' && user !== null ? keyIn(user, owners) : user;
   if (typeof key === 'number' && !Number.isSafeInteger(key)) {
-    throw new TypeError(`Expected a user's primary key, got ${key}, which is no safe integer; give it as a string`);
+    throw new TypeError(`Expected a user's primary key, got ${key}, which is not a safe integer; pass it as a string`);
   }
   if ((typeof key !== 'string' || key === '') && typeof key !== 'number' && typeof key !== 'bigint') {
     throw new TypeError(`Expected a user entity or its primary key, got ${describe(user)}`);
   }
   if (typeof key === 'string' && HALF_A_PAIR.test(key)) {
-    throw new TypeError("Expected a user's primary key, got half a surrogate pair, which is no text to a database");
+    throw new TypeError("Expected a user's primary key, got a lone surrogate, which databases cannot store");
   }
   return spelled(key, owners);
 }
@@ -93,7 +93,7 @@ function spelled(key: UserId | bigint, { column, dataSource }: Owners): UserId {
   if (isInteger(type)) {
     const number = Number(wholeNumber(key));
     if (Number.isSafeInteger(number)) return number;
-    throw new TypeError("Expected a smaller number as the user's primary key");
+    throw new TypeError("The user's primary key is too large a number");
   }
   if (type !== 'uuid') return String(key);
   const uuid = canonicalUuid(key);

@@ -81,8 +81,8 @@ export function classesWithIsActive(users: EntityMetadata): ReadonlySet<unknown>
     if (obstacle === undefined) continue;
     throw new AuthentifyConfigurationError(
       'isUserActive',
-      `is needed: isActive of ${metadata.name} ${obstacle}, by which the default cannot tell who is active. ` +
-        'Say it yourself, such as isUserActive: (user) => user.lockedAt === null',
+      `is required: isActive of ${metadata.name} ${obstacle}, so the default cannot tell who is active. ` +
+        'Define it, for example isUserActive: (user) => user.lockedAt === null',
     );
   }
   return new Set(all.filter(hasIsActive).map(({ target }) => target));

@@ -154,7 +154,7 @@ describe('authentify doctor', () => {
       expect(await subjects()).toEqual(['auth_tokens']);
       // The other commands say the same, as a wrong set-up and not as an outage.
       const { code, stderr } = await cli.run('list');
-      expect([code, stderr]).toEqual([2, expect.stringMatching(/auth_tokens is no table .*typeorm migration:run/)]);
+      expect([code, stderr]).toEqual([2, expect.stringMatching(/auth_tokens is not a table .*typeorm migration:run/)]);
     } finally {
       await queryRunner.release();
     }

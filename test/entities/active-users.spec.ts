@@ -307,7 +307,9 @@ describe('R73: an isActive by which the default cannot tell who is active', () =
     const error: unknown = await start([User, FlagRow]).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(AuthentifyConfigurationError);
     expect(error).toMatchObject({ option: 'isUserActive' });
-    expect((error as Error).message).toMatch(/isUserActive is needed: isActive of \w+ is .*isUserActive: \(user\) =>/);
+    expect((error as Error).message).toMatch(
+      /isUserActive is required: isActive of \w+ is .*isUserActive: \(user\) =>/,
+    );
   });
 
   it('is none of its business where the app says itself who is active', async () => {

@@ -125,7 +125,7 @@ describe.each([
     await t.tokens.listUserTokens(user);
     t.app.useLogger(false);
     expect(error.mock.calls.map(([message]) => message)).toEqual([
-      expect.stringMatching(new RegExp(`${bad.token.id} is refused: .*End it`)),
+      expect.stringMatching(new RegExp(`${bad.token.id} is refused: .*End the session`)),
     ]);
     if (text.length > 4) expect(JSON.stringify(error.mock.calls)).not.toContain(text);
   });

@@ -535,7 +535,7 @@ describe('the module', () => {
         error() {},
         warn: (message: string) => warnings.push(message),
       };
-      return { logger, aboutEnd: () => warnings.filter((text) => /never end/.test(text)) };
+      return { logger, aboutEnd: () => warnings.filter((text) => /never expire/.test(text)) };
     }
 
     it('warns once while booting and names the remedy', async () => {

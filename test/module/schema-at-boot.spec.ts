@@ -87,8 +87,8 @@ describe('R62: tables when the app starts', () => {
     await connect({}, false);
     const failure = await failureOf(boot());
     expect(failure).toBeInstanceOf(AuthentifyConfigurationError);
-    expect(failure.message).toMatch(/auth_tokens is no table .* in the database/);
-    expect(failure.message).toMatch(/users is no table/);
+    expect(failure.message).toMatch(/auth_tokens is not a table .* in the database/);
+    expect(failure.message).toMatch(/users is not a table/);
     expect(failure.message).toMatch(/typeorm migration:run.*createAuthTokens.*synchronize: true/);
     if (DATABASE !== 'sqljs') {
       const { database: name, schema } = dataSource.options as { database: string; schema?: string };
@@ -107,7 +107,7 @@ describe('R62: tables when the app starts', () => {
     for (const column of ['rotation_salt', 'prune_at', 'session_expires_at', 'isActive'])
       expect(message).toContain(`${column} is a column that the table`);
     expect(message).toMatch(/typeorm migration:generate/);
-    expect(message).not.toMatch(/is no table|SELECT/);
+    expect(message).not.toMatch(/is not a table|SELECT/);
   });
 
   it.runIf(DATABASE === 'postgres')('that have dates of another type are told of', async () => {
@@ -135,12 +135,12 @@ describe('R62: tables when the app starts', () => {
   it('may be made by a program without HTTP that has the migrations, which is told', async () => {
     await connect({ migrations: [CreateTokens2] }, false);
     await boot({ http: false });
-    expect(told).toEqual([expect.stringMatching(/auth_tokens is no table.*typeorm migration:run/)]);
+    expect(told).toEqual([expect.stringMatching(/auth_tokens is not a table.*typeorm migration:run/)]);
   });
 
   it('stop a server whose migrations nobody ran', async () => {
     await connect({ migrations: [CreateTokens2] }, false);
-    expect((await failureOf(boot())).message).toMatch(/auth_tokens is no table/);
+    expect((await failureOf(boot())).message).toMatch(/auth_tokens is not a table/);
   });
 
   it('that go away later are named in the log beside the 503', async () => {

@@ -26,7 +26,7 @@ describe('a kind of database', () => {
     await checkEngine(dataSource, zero);
     await checkEngine(dataSource, zero);
     expect(warnings).toHaveLength(1);
-    expect(warnings[0]).toContain('type cockroachdb; tried are postgres, mariadb, mysql, better-sqlite3, sqljs.');
+    expect(warnings[0]).toContain('type cockroachdb, only on postgres, mariadb, mysql, better-sqlite3, sqljs.');
     expect(warnings[0]).toContain('docs/reference/databases.md');
     await checkEngine(cockroach(), zero);
     expect(warnings).toHaveLength(2);
@@ -39,7 +39,7 @@ describe('a kind of database', () => {
 
   it('whose driver does not tell how many rows a statement changed stops the boot (R30)', async () => {
     await expect(checkEngine(cockroach(), async () => undefined)).rejects.toThrow(
-      /dataSource is of the type cockroachdb, whose driver does not tell how many rows a statement changed/,
+      /dataSource is of the type cockroachdb, whose driver does not report how many rows a statement changed/,
     );
   });
 

@@ -88,13 +88,13 @@ const WRONG: [string, () => ModuleMetadata, RegExp][] = [
     (extra): [string, () => ModuleMetadata, RegExp] => [
       `${extra} returned by the factory`,
       () => ({ imports: [database(), fromFactory({ [extra]: undefined })] }),
-      new RegExp(`${extra} comes too late from the factory: write it beside useFactory`),
+      new RegExp(`${extra} is needed before the factory runs; write it beside useFactory`),
     ],
   ),
   [
     'sessionRoutes returned by the factory',
     () => ({ imports: [database(), fromFactory({ sessionRoutes: { path: 'auth' } })] }),
-    /sessionRoutes comes too late from the factory/,
+    /sessionRoutes is needed before the factory runs/,
   ],
   [
     'a data source that is a number',

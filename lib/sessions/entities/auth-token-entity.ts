@@ -19,7 +19,7 @@ export function authTokenEntity<TUser>(user: () => Type<TUser>, name?: string): 
   if (typeof userEntity !== 'function') {
     throw new AuthentifyConfigurationError(
       'userEntity',
-      'is no class; if two files import each other, move this call to a third one',
+      'is not a class; if two files import each other, move this call to a third one',
     );
   }
   const table = name === undefined ? 'auth_tokens' : `${name}_auth_tokens`;

@@ -62,7 +62,7 @@ export class CompiledEntity {
       throw new NotCompilableError(`TypeORM selects ${selected.length} columns in place of ${this.places.size}`);
     for (const [index, place] of [...this.places.values()].entries()) {
       place.at = selected.indexOf(`c${index}`);
-      if (place.at === -1) throw new NotCompilableError('TypeORM selects columns that nobody asked for');
+      if (place.at === -1) throw new NotCompilableError('TypeORM selects columns that were not asked for');
     }
   }
 
@@ -139,6 +139,6 @@ export function selectedIn(sql: string): string[] {
   const items = SELECTED.exec(sql)?.[1]?.match(ITEM) ?? [];
   const names = items.map((item) => NAMED.exec(item)?.[2]);
   if (names.length === 0 || names.includes(undefined) || new Set(names).size !== names.length)
-    throw new NotCompilableError('TypeORM writes the statement in another way than is known');
+    throw new NotCompilableError('TypeORM writes the statement in an unknown form');
   return names as string[];
 }

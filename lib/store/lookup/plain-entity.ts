@@ -60,7 +60,7 @@ export function assertPlainEntity(metadata: EntityMetadata): void {
   };
   if (metadata.inheritancePattern !== undefined || metadata.tableType === 'entity-child')
     refuse('is part of a table inheritance', 'give it a table of its own');
-  if (metadata.tableType !== 'regular') refuse(`is no table but a ${metadata.tableType}`, 'map a table');
+  if (metadata.tableType !== 'regular') refuse(`is a ${metadata.tableType}, not a table`, 'map a table');
   if (metadata.treeType !== undefined) refuse('is a tree', 'keep the tree in an entity of its own');
   if (lazyRelations.length > 0)
     refuse(`has lazy relations (${propertiesOf(lazyRelations)})`, 'load them when they are needed');
