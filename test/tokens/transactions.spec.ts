@@ -319,7 +319,9 @@ describe('a call with { manager }', () => {
     const t = await start();
     const { accessToken, token } = await login(t, await t.createUser());
     const { manager } = t.dataSource;
-    await expect(t.tokens.verifyToken(accessToken, { manager } as never)).rejects.toThrow(/options are the third argument/);
+    await expect(t.tokens.verifyToken(accessToken, { manager } as never)).rejects.toThrow(
+      /options are the third argument/,
+    );
     await expect(t.tokens.revokeToken(token, manager as never)).rejects.toThrow(TypeError);
     await expect(t.tokens.revokeToken(token, { manger: manager } as never)).rejects.toThrow(/"manger".*manager/);
   });
