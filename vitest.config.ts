@@ -99,7 +99,13 @@ export default defineConfig({
         test: { ...shared, name, include: ON_SERVERS, env: { AUTHENTIFY_TEST_DATABASE: name } },
       })),
       ...(hasBrowser()
-        ? [{ resolve: { alias }, test: { ...shared, name: 'browser', include: ['test/browser/**/*.spec.ts'] } }]
+        ? [
+            {
+              resolve: { alias },
+              // Each file by itself: a sample loads the entities of every module that the process has seen.
+              test: { ...shared, isolate: true, name: 'browser', include: ['test/browser/**/*.spec.ts'] },
+            },
+          ]
         : []),
     ],
   },

@@ -2,6 +2,7 @@ import { AuthentifyEvents, type IssuedTokens } from 'nestjs-authentify';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { SessionStore } from '../../lib/sessions/session-store.js';
 import { TokenSecrets } from '../../lib/sessions/token-secrets.js';
+import { meetingOf } from '../requests/client.js';
 import { startApp, type TestApp } from '../support/app.js';
 
 const STORM = 50;
@@ -40,9 +41,13 @@ describe('concurrent refreshes', () => {
     const secrets = t.app.get(TokenSecrets);
     const family = secrets.readRefresh(refreshToken!)!.familyDigests;
 
+    // All read before the first one writes, however fast the database is.
+    const everybodyHasRead = meetingOf(STORM);
     const naive = async (): Promise<boolean> => {
       const stored = await t.app.get(SessionStore).findByFamily(family);
-      if (stored?.digests.refreshTokenHash !== secrets.digest(refreshToken!)) return false;
+      const isCurrent = stored?.digests.refreshTokenHash === secrets.digest(refreshToken!);
+      await everybodyHasRead();
+      if (!isCurrent) return false;
       const { accessTokenHash, refreshTokenHash } = secrets.digestsOf(secrets.fresh(true));
       await rows.update({ id: token.id }, { accessTokenHash, refreshTokenHash } as never);
       return true;
