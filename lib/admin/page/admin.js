@@ -150,13 +150,13 @@ async function find(search, given) {
   try {
     const { users } = await api.users(search);
     if (users.length === 1) go({ filters: { ...given, user: String(users[0].id) }, trail: [] });
-    else offer(search, users, (user) => go({ filters: { ...given, user: String(user.id) }, trail: [] }));
+    else showChoices(search, users, (user) => go({ filters: { ...given, user: String(user.id) }, trail: [] }));
   } catch (error) {
     byId('failure').textContent = error.message;
   }
 }
 
-function offer(search, users, choose) {
+function showChoices(search, users, choose) {
   const title = byId('choices-title');
   title.textContent = users.length === 0 ? `No user matches “${search}”` : `Several users match “${search}”`;
   const choices = users.map((user) => {
