@@ -19,15 +19,26 @@ it('a session is in one state at a time, and TokenRepository finds it by what it
     t.tokens.generateHeaderToken(user, { accessExpiresIn, refreshExpiresIn });
   const sessions = {
     active: [await login('3h', '9h'), await login('3h', null), await login(null, null)],
-    idle: [await login('1h', '9h')],
-    expired: [await login('1h', null), await login('30m', '1h'), await login('3h', '9h')],
+    // A deadline that is now has passed.
+    idle: [await login('1h', '9h'), await login('2h', '9h')],
+    expired: [
+      await login('3h', '9h'),
+      await login('3h', '9h'),
+      await login('1h', '9h'),
+      await login('1h', null),
+      await login('30m', '1h'),
+      await login('2h', null),
+      await login('1h', '2h'),
+    ],
     ended: [await login('3h', '9h'), await login('1h', null)],
   };
   for (const { token } of sessions.ended) await t.tokens.revokeToken(token);
   // Over before its tokens are, as when an administrator shortens it.
-  await t.dataSource
-    .getRepository(t.tokenEntity)
-    .update(sessions.expired[2]!.token.id, { sessionExpiresAt: new Date(NOW + HOUR) });
+  for (const [index, hours] of [1, 2, 2].entries()) {
+    await t.dataSource
+      .getRepository(t.tokenEntity)
+      .update(sessions.expired[index]!.token.id, { sessionExpiresAt: new Date(NOW + hours * HOUR) });
+  }
   vi.setSystemTime(NOW + 2 * HOUR);
 
   const queries = t.app.get(TokenRepository);

@@ -92,6 +92,7 @@ describe.each(ADAPTERS)('cross-site requests on %s', (adapter) => {
     ['api.example.com', 'https://api.example.com@evil.example', 403],
     ['api.example.com', 'null', 403],
     ['null', 'null', 403],
+    ['api.example.com', 'app://api.example.com', 403],
     ['api.example.com', 'api.example.com', 403],
     ['api.example.com', '', 403],
   ])('R54: without Sec-Fetch-Site, at Host %s Origin "%s" gives %i', async (host, origin, status) => {

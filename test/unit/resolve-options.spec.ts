@@ -139,6 +139,9 @@ describe('options given rightly', () => {
     ['csrf', { requireOrigin: true }, { trustedOrigins: [], requireOrigin: true }],
     ['realm', 'My API, v2', 'My API, v2'],
     ['pruneSchedule', '0 * * * *', '0 * * * *'],
+    ['pruneSchedule', '*/15  */2 * * 1-5', '*/15  */2 * * 1-5'],
+    ['pruneSchedule', '@hourly', '@hourly'],
+    ['sqlComment', 'team/api', 'team/api'],
     ['acceptLegacyTokens', drfAuthentifyTokens, drfAuthentifyTokens],
     ['sessionCheckInterval', '5s', 5 * SECOND],
     ['contextMaxBytes', 2, 2],
@@ -314,6 +317,7 @@ const WRONG: [keyof AuthentifyOptions, unknown[]][] = [
       { sameSite: 'Lax' },
       { sameSite: true },
       { path: 'api' },
+      { path: 'my/api' },
       { path: '' },
       { path: '/a;b' },
       { path: '/a\r\nb' },
@@ -332,7 +336,10 @@ const WRONG: [keyof AuthentifyOptions, unknown[]][] = [
   ['realm', ['', 'a"b', 'a\\b', 'a\nb', 'a\r\nSet-Cookie: x', 'a\0', 'é', null, 7]],
   ['isUserActive', [null, true, 'active', {}]],
   ['pruneSchedule', ['', ' ', 'hourly', '* * *', '* * * * * * *', 60, true, null, {}]],
-  ['acceptLegacyTokens', [true, null, 'drf-authentify', '', {}, { isAccessToken: () => true }]],
+  [
+    'acceptLegacyTokens',
+    [true, null, 'drf-authentify', '', {}, { isAccessToken: () => true }, { isRefreshToken: () => true }],
+  ],
   ['contextMaxBytes', [0, -1, 1, 65_536, 100.5, Number.NaN, '4096', null]],
 ];
 
@@ -559,6 +566,7 @@ describe('R67: options that contradict each other', () => {
     [{ cookie: { secure: false }, authCookieNames: ['token'], refreshCookieName: null }],
     [{ cookie: { secure: false }, authCookieNames: ['my__Host-token'], refreshCookieName: 'my__Secure-refresh' }],
     [{ cookie: { sameSite: 'none' } }],
+    [{ cookie: { httpOnly: false } }],
     [{ cookie: { domain: 'example.com', path: '/api' }, ...plain }],
     [{ cookie: { domain: 'example.com' }, authCookieNames: ['__Secure-token'], refreshCookieName: null }],
   ])('R57: accept cookies that browsers keep: %j', (given) => {
